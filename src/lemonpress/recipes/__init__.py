@@ -1,0 +1,57 @@
+"""Recipes: one typed, validated YAML file holds a whole run."""
+
+from lemonpress.recipes.critics import (
+    CompressionSettings,
+    CriticSettings,
+    DiversitySettings,
+    EntitySettings,
+    LengthSettings,
+    NumberSettings,
+    RougeSettings,
+    SimilaritySettings,
+)
+from lemonpress.recipes.load import add_recipe_arguments, digest, dump, load_recipe, recipe_from_arguments
+from lemonpress.recipes.schema import (
+    BenchmarkSettings,
+    ContextSettings,
+    CorpusSettings,
+    DatasetContexts,
+    FileContexts,
+    LoraSettings,
+    Recipe,
+    SelfDistillationSettings,
+    SentenceSettings,
+    StudentSettings,
+    Task,
+    TeacherContexts,
+    TeacherSettings,
+)
+
+__all__ = [
+    "BenchmarkSettings",
+    "CompressionSettings",
+    "ContextSettings",
+    "CorpusSettings",
+    "CriticSettings",
+    "DatasetContexts",
+    "DiversitySettings",
+    "EntitySettings",
+    "FileContexts",
+    "LengthSettings",
+    "LoraSettings",
+    "NumberSettings",
+    "Recipe",
+    "RougeSettings",
+    "SelfDistillationSettings",
+    "SentenceSettings",
+    "SimilaritySettings",
+    "StudentSettings",
+    "Task",
+    "TeacherContexts",
+    "TeacherSettings",
+    "add_recipe_arguments",
+    "digest",
+    "dump",
+    "load_recipe",
+    "recipe_from_arguments",
+]

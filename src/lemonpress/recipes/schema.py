@@ -1,0 +1,164 @@
+"""The sections of a recipe."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lemonpress.recipes.base import Section
+from lemonpress.recipes.critics import CriticSettings, DiversitySettings
+
+Task = Literal["paraphrase", "summary"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class TeacherSettings(Section):
+    """The language model that writes sentences."""
+
+    model: str = Field(description="Hub id, local folder, or package:NAME")
+    revision: str | None = Field(None, description="commit or tag of a Hub model")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="weights and arithmetic")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+
+
+class TeacherContexts(Section):
+    """Contexts sampled from the teacher (paper, section 3.1): a prefix, then 1 to 5 sentences."""
+
+    source: Literal["teacher"]
+    count: int = Field(ge=1, description="contexts to sample")
+    prefixes: list[str] = Field(["{city} ({outlet}) --"], min_length=1, description="openings; {city} and {outlet} are filled in")
+    top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (paper: 0.9)")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature (paper: 1.0)")
+    sentences: tuple[int, int] = Field((1, 5), description="fewest and most sentences of a context (paper: 1 to 5)")
+    max_new_tokens: int = Field(150, ge=8, description="tokens sampled at most (official code: 150)")
+
+
+class FileContexts(Section):
+    """Contexts read from a file: one a line (.txt), or JSON lines with a text column (.jsonl, .jsonl.gz)."""
+
+    source: Literal["file"]
+    path: str = Field(description="file; data/NAME is a file that ships with lemonpress")
+    column: str = Field("text", description="JSON lines: the column that holds the context")
+    count: int | None = Field(None, ge=1, description="read at most so many; all of them by default")
+
+
+class DatasetContexts(Section):
+    """Contexts from a column of any dataset that `datasets.load_dataset` reads."""
+
+    source: Literal["dataset"]
+    path: str = Field(description="dataset id on the Hub, or a folder")
+    revision: str | None = Field(None, description="commit or tag")
+    config: str | None = Field(None, description="configuration name")
+    split: str = Field("train", description="split")
+    column: str = Field("text", description="the column that holds the context")
+    count: int | None = Field(None, ge=1, description="read at most so many; all of them by default")
+
+
+ContextSettings = Annotated[TeacherContexts | FileContexts | DatasetContexts, Field(discriminator="source")]
+
+
+class SentenceSettings(Section):
+    """Next sentences sampled for each context (paper, section 3.1)."""
+
+    k: int = Field(100, ge=2, description="samples for each context (paper: 100)")
+    top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (official code: 0.9)")
+    temperature: float = Field(0.7, gt=0, description="sampling temperature (paper: 0.7, official code: 0.5)")
+    max_new_tokens: int = Field(100, ge=8, description="tokens sampled at most (official code: 100)")
+
+
+class CorpusSettings(Section):
+    """One corpus: its task, its critics and its splits."""
+
+    task: Task
+    critics: list[CriticSettings] = Field(min_length=1, description="every critic must accept a pair; order is free")
+    diversity: DiversitySettings | None = Field(None, description="Algorithm 1; off when absent")
+    holdout: float = Field(0.1, ge=0, lt=0.5, description="share of contexts in each of validation and test")
+    rejected_rows: int = Field(2000, ge=0, description="rejected pairs published for each critic, a seeded sample")
+
+    @model_validator(mode="after")
+    def _scored_edges(self) -> Self:
+        names = [critic.critic for critic in self.critics]
+        if len(set(names)) != len(names):
+            raise ValueError("names a critic twice; give each one entry")
+        if self.diversity and self.diversity.edges not in names:
+            raise ValueError(f"diversity takes its edges from '{self.diversity.edges}': add that critic")
+        return self
+
+
+class LoraSettings(Section):
+    """Adapter settings; all linear layers by default."""
+
+    r: int = Field(16, ge=1, description="rank")
+    alpha: int = Field(32, ge=1, description="scale numerator")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | list[str] = "all-linear"
+
+
+class StudentSettings(Section):
+    """The student and how it is trained. `sft` takes the fields of `trl.SFTConfig` under their own names."""
+
+    name: Name = Field(description="repository name of the published student")
+    model: str = Field(description="base: Hub id, local folder, or package:NAME")
+    revision: str | None = None
+    lora: LoraSettings = LoraSettings()
+    max_rows: int | None = Field(None, ge=1, description="train on at most so many rows a task, a seeded sample")
+    sft: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
+    distilled_sft: dict[str, Any] = Field(
+        default_factory=dict, description="fields of trl.SFTConfig that differ in self-distillation rounds"
+    )
+
+
+class SelfDistillationSettings(Section):
+    """Rounds of self-distillation (paper, section 3.3): the student's own pairs, the same critics, train again."""
+
+    rounds: int = Field(1, ge=1)
+    sentences: int = Field(ge=1, description="fresh teacher sentences a round and task")
+    candidates: int = Field(10, ge=1, description="student samples for each sentence (official code: 10)")
+    top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (official code: 0.9)")
+    temperature: float = Field(0.7, gt=0, description="sampling temperature (official code: 0.7)")
+    max_new_tokens: int = Field(64, ge=8)
+    union: bool = Field(False, description="train on the first corpus too (paper: no)")
+
+
+class BenchmarkSettings(Section):
+    """Held-out sentences with references, and the systems compared on them."""
+
+    path: str = Field("data/heldout.jsonl", description="JSON lines of source, paraphrases, summary")
+    count: int | None = Field(None, ge=1, description="use at most so many; all of them by default")
+    max_new_tokens: int = Field(64, ge=8)
+
+
+class Recipe(Section):
+    """A whole run, from contexts to benchmark."""
+
+    name: Name = Field(description="run name; its folder is runs/NAME under LEMONPRESS_HOME")
+    seed: int = Field(0, ge=0, description="seed of every random choice")
+    hub: str = Field("local", description="where releases go: local, or the address of a Hub")
+    namespace: Name = Field("lemonpress", description="user or organisation that owns the releases")
+    version: Version = Field("1.0.0", description="version of the releases; the tag is vVERSION")
+    shard_size: int = Field(24, ge=1, description="contexts in a shard")
+    teacher: TeacherSettings
+    contexts: dict[Name, ContextSettings] = Field(min_length=1, description="pools of contexts, pressed alike")
+    sentences: SentenceSettings = SentenceSettings()
+    corpora: dict[Name, CorpusSettings] = Field(min_length=1)
+    student: StudentSettings | None = None
+    self_distillation: SelfDistillationSettings | None = None
+    benchmark: BenchmarkSettings | None = None
+
+    @model_validator(mode="after")
+    def _stages_follow(self) -> Self:
+        if self.self_distillation and not self.student:
+            raise ValueError("self_distillation needs a student section")
+        return self
+
+    @property
+    def tag(self) -> str:
+        """The release tag."""
+        return f"v{self.version}"
+
+    def resolve_path(self, path: str) -> Path:
+        """A file of this recipe: shipped (``data/...``), or relative to the working directory."""
+        from lemonpress.assets import asset
+
+        return asset(path) if path.startswith("data/") and not Path(path).exists() else Path(path)

@@ -1,0 +1,84 @@
+"""The typed rows between stages: Arrow schemas with every column documented.
+
+Shards of every stage are Parquet files with one of these schemas. Corpora are released with `corpus_schema` and
+`REJECTED`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+
+def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    return pa.schema(
+        [pa.field(name, kind, nullable=False, metadata={"description": text}) for name, kind, text in columns]
+    )
+
+
+CONTEXTS = _schema(
+    ("context_id", pa.string(), "16 hexadecimal digits from the context's text"),
+    ("context", pa.string(), "text that the teacher continues"),
+    ("domain", pa.string(), "domain named by the input, or the pool's name"),
+)
+
+SENTENCES = _schema(
+    ("context_id", pa.string(), "context of these sentences"),
+    ("context", pa.string(), "its text"),
+    ("domain", pa.string(), "its domain"),
+    ("sentences", pa.list_(pa.string()), "distinct next sentences, in order of first appearance"),
+    ("counts", pa.list_(pa.int32()), "samples that gave each sentence"),
+    ("sampled", pa.int32(), "samples drawn from the teacher"),
+    ("dropped", pa.map_(pa.string(), pa.int32()), "samples dropped, by reason"),
+)
+
+SCORES = _schema(
+    ("context_id", pa.string(), "context whose sentences are scored"),
+    ("scorer", pa.string(), "what gave the scores: its name and model"),
+    ("source", pa.list_(pa.uint16()), "position of the source in the context's sentences"),
+    ("target", pa.list_(pa.uint16()), "position of the target; symmetric scorers list source < target only"),
+    ("score", pa.list_(pa.int16()), "score in units of 1e-4"),
+)
+
+REJECTED = _schema(
+    ("id", pa.string(), "16 hexadecimal digits from task, source and target"),
+    ("source", pa.string(), "sentence to rewrite"),
+    ("target", pa.string(), "its rejected rewriting"),
+    ("context_id", pa.string(), "context that both were sampled from"),
+    ("domain", pa.string(), "domain of the context"),
+    ("critic", pa.string(), "the critic that rejected the pair"),
+    ("score", pa.float64(), "that critic's score"),
+)
+
+TRAINING = _schema(
+    ("task", pa.string(), "paraphrase or summary"),
+    ("source", pa.string(), "sentence to rewrite"),
+    ("target", pa.string(), "its rewriting"),
+)
+
+_PAIR = (
+    ("id", pa.string(), "16 hexadecimal digits from task, source and target"),
+    ("source", pa.string(), "sentence to rewrite"),
+    ("target", pa.string(), "its rewriting"),
+    ("context_id", pa.string(), "context that both were sampled from; no context is in two splits"),
+    ("domain", pa.string(), "domain of the context"),
+)
+
+
+def corpus_schema(scores: Iterable[tuple[str, str]]) -> pa.Schema:
+    """Schema of a corpus: the pair, then one float column for each critic.
+
+    Args:
+        scores: Name and description of each critic's score.
+    """
+    return _schema(*_PAIR, *((name, pa.float64(), text) for name, text in scores))
+
+
+def describe(schema: pa.Schema) -> list[tuple[str, str, str]]:
+    """Name, type and description of each column, for cards and documentation."""
+    return [(f.name, str(f.type), (f.metadata or {}).get(b"description", b"").decode()) for f in schema]
+
+
+def content_id(*parts: str) -> str:
+    """16 hexadecimal digits that identify a text or pair by content."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,148 @@
+"""Model references resolved to a folder and a commit: Hub id and revision, local folder, or package."""
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+from lemonpress.errors import UserError
+from lemonpress.packages import PACKAGES, Package
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model whose files are on this machine.
+
+    Attributes:
+        id: What a card names: Hub id, ``package:NAME==VERSION`` or the folder's name.
+        commit: Hub commit, or ``sha256:...`` over the files of a folder or package.
+        folder: Where the files are.
+        licence: SPDX-like identifier where it is known, else ``unknown``.
+        gguf: File name of GGUF weights in the folder, or None for ordinary weights.
+    """
+
+    id: str
+    commit: str
+    folder: Path
+    licence: str
+    gguf: str | None = None
+
+    @property
+    def key(self) -> dict[str, str]:
+        """What identifies the weights in shard keys and provenance."""
+        return {"id": self.id, "commit": self.commit}
+
+
+def resolve(reference: str, revision: str | None = None, endpoint: str | None = None, where: str = "model") -> Model:
+    """Find a model's files and the commit that names them.
+
+    Args:
+        reference: ``package:NAME``, a local folder (starts with ``/``, ``./``, ``../`` or ``~``), or a Hub id.
+        revision: Commit, tag or branch of a Hub id; refused for the others.
+        endpoint: Hub address; the user's own (``HF_ENDPOINT``) by default.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: No such package, folder, Hub model or revision; the Hub cannot be reached; a packaged file's hash
+            differs from the pinned one.
+    """
+    if reference.startswith("package:"):
+        _refuse_revision(reference, revision, where)
+        return _package(reference.removeprefix("package:"), where)
+    if reference.startswith(("/", "./", "../", "~")):
+        _refuse_revision(reference, revision, where)
+        return _folder(Path(reference).expanduser(), where)
+    return _hub(reference, revision, endpoint, where)
+
+
+def _refuse_revision(reference: str, revision: str | None, where: str) -> None:
+    if revision is not None:
+        raise UserError(f"{where}: revision {revision!r} is for Hub models; remove it or give a Hub id, not {reference}")
+
+
+def _package(name: str, where: str) -> Model:
+    known = PACKAGES.get(name)
+    if known is None:
+        raise UserError(f"{where}: package:{name} is not pinned; known packages: {', '.join(sorted(PACKAGES))}")
+    try:
+        installed = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"{where}: package {name} is not installed; pip install --no-deps {name}=={known.version}"
+        ) from None
+    if installed.version != known.version:
+        raise UserError(
+            f"{where}: {name} {installed.version} is installed, {known.version} is pinned; "
+            f"pip install --no-deps {name}=={known.version}"
+        )
+    folder = Path(str(installed.locate_file(known.folder)))
+    _check_files(name, folder, known, where)
+    commit = "sha256:" + hashlib.sha256("".join(sorted(known.files.values())).encode()).hexdigest()
+    return Model(f"package:{name}=={known.version}", commit, folder, known.licence, known.gguf)
+
+
+def _check_files(name: str, folder: Path, known: Package, where: str) -> None:
+    for relative, expected in known.files.items():
+        file = folder / relative
+        if not file.is_file():
+            raise UserError(f"{where}: {file} is missing; pip install --force-reinstall --no-deps {name}=={known.version}")
+        actual = file_digest(file)
+        if actual != expected:
+            raise UserError(
+                f"{where}: {file} has sha256 {actual[:12]}..., {expected[:12]}... is pinned; "
+                f"pip install --force-reinstall --no-deps {name}=={known.version}"
+            )
+
+
+def _folder(folder: Path, where: str) -> Model:
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{where}: {folder} holds no model (no config.json); give a folder made by save_pretrained")
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{file.name}\0{file_digest(file)}\n".encode())
+    return Model(folder.name, "sha256:" + digest.hexdigest(), folder, "unknown")
+
+
+def _hub(reference: str, revision: str | None, endpoint: str | None, where: str) -> Model:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import httpx
+
+    named = f"{reference}@{revision}" if revision else reference
+    try:
+        info = HfApi(endpoint=endpoint).model_info(reference, revision=revision)
+        if info.sha is None:
+            raise UserError(f"{where}: {named}: the Hub names no commit; pin a revision")
+        folder = snapshot_download(
+            reference,
+            revision=info.sha,
+            endpoint=endpoint,
+            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"],
+        )
+    except HFValidationError:
+        raise UserError(f"{where}: {reference!r} is no Hub id, folder (./NAME) or package:NAME") from None
+    except RevisionNotFoundError:
+        raise UserError(f"{where}: {reference} has no revision {revision!r}; see its page for tags and commits") from None
+    except RepositoryNotFoundError:
+        raise UserError(f"{where}: no model {reference} on the Hub (or no access); check the id or log in") from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+        address = endpoint or "the Hub"
+        raise UserError(
+            f"{where}: {address} cannot be reached for {named} ({type(error).__name__}); "
+            "use a local folder or a package:NAME model"
+        ) from None
+    licence = (info.card_data or {}).get("license") or "unknown"
+    return Model(reference, info.sha, Path(folder), str(licence))
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,170 @@
+"""A causal language model as teacher: k samples of one context share its prefill and stop when told.
+
+Every sample draws from its own row of noise, so the tokens of one sample do not depend on which others are still
+running: stopping early gives the same text, sample by sample, as running to the end and cutting (up to the model's own
+rounding, which can move in the last digits with the batch size).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lemonpress.errors import UserError
+from lemonpress.weights import load_causal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+_NUCLEUS_WIDTH = 256
+_COMPACT_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class CausalTeacher:
+    """A loaded model and its tokenizer; see `load`."""
+
+    model: Any
+    tokenizer: Any
+
+    @classmethod
+    def load(cls, folder: "Path", dtype: str = "float32", device: str = "auto") -> "CausalTeacher":
+        """Load ordinary weights (see `lemonpress.weights`) for sampling."""
+        model, tokenizer = load_causal(folder, dtype, device)
+        return cls(model, tokenizer)
+
+    def sample(
+        self,
+        prompt: str,
+        noise: np.ndarray,
+        temperature: float,
+        top_p: float,
+        stop: Callable[[str], bool] | None = None,
+    ) -> list[str]:
+        """Continue one prompt by nucleus sampling.
+
+        Args:
+            prompt: Raw text; no chat template is applied.
+            noise: Uniform numbers in [0, 1), shape (samples, max_new_tokens): row i alone decides sample i.
+            temperature: Softmax temperature.
+            top_p: Nucleus mass; the token that crosses it is kept.
+            stop: Told a sample's text so far; true ends that sample. None runs to the end of the noise.
+
+        Returns:
+            One continuation a row, on one line: tokens that end the text or hold a newline are never drawn (official
+            code, ``pipeline/con.py``).
+
+        Raises:
+            UserError: The prompt leaves no room in the model's context window.
+        """
+        import torch
+
+        with torch.inference_mode():
+            return self._sample(prompt, torch.from_numpy(noise), temperature, top_p, stop)
+
+    def _sample(
+        self,
+        prompt: str,
+        noise: "torch.Tensor",
+        temperature: float,
+        top_p: float,
+        stop: Callable[[str], bool] | None,
+    ) -> list[str]:
+        import torch
+
+        samples, steps = noise.shape
+        device = self.model.device
+        ids = self.tokenizer(prompt, return_tensors="pt").input_ids.to(device)
+        window = getattr(self.model.config, "max_position_embeddings", None)
+        if window and ids.shape[1] + steps > window:
+            raise UserError(
+                f"context of {ids.shape[1]} tokens and {steps} new ones exceed the teacher's window of {window}; "
+                f"shorten it: {prompt[:60]!r}..."
+            )
+        first = self.model(ids, use_cache=True, logits_to_keep=1)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(samples)
+        logits = first.logits[:, -1].expand(samples, -1)
+        running = torch.arange(samples)
+        open_rows = np.ones(samples, dtype=bool)
+        tokens: list[list[int]] = [[] for _ in range(samples)]
+        texts = [""] * samples
+        barred = torch.tensor(_line_ends(self.tokenizer, self.model.generation_config), device=device)
+
+        for step in range(steps):
+            logits = logits.float().index_fill(1, barred, float("-inf"))
+            chosen = nucleus(logits, noise[running, step].to(device), temperature, top_p)
+            drawn = dict(zip(running.tolist(), chosen.tolist(), strict=True))
+            rows = [row for row in drawn if open_rows[row]]
+            for row in rows:
+                tokens[row].append(drawn[row])
+            for row, text in zip(rows, self.tokenizer.batch_decode([tokens[row] for row in rows]), strict=True):
+                texts[row] = text
+                if stop is not None and stop(text):
+                    open_rows[row] = False
+            left = int(open_rows.sum())
+            if left == 0 or step + 1 == steps:
+                break
+            if len(running) - left >= max(1, _COMPACT_SHARE * len(running)):
+                keep = torch.from_numpy(np.flatnonzero(open_rows[running.numpy()]))
+                cache.batch_select_indices(keep.to(device))
+                chosen, running = chosen[keep.to(device)], running[keep]
+            logits = self.model(
+                chosen[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1
+            ).logits[:, -1]
+        return texts
+
+
+def nucleus(logits: "torch.Tensor", noise: "torch.Tensor", temperature: float, top_p: float) -> "torch.Tensor":
+    """Draw one token a row by inverse transform over the nucleus.
+
+    Args:
+        logits: Shape (rows, vocabulary).
+        noise: Uniform numbers in [0, 1), shape (rows,).
+        temperature: Softmax temperature.
+        top_p: Nucleus mass; the token that crosses it is kept.
+
+    Returns:
+        Token ids, shape (rows,). A row's token depends on that row alone.
+    """
+    import torch
+
+    scaled = logits.float() / temperature
+    total = torch.logsumexp(scaled, dim=-1, keepdim=True)
+    drawn = torch.empty(len(scaled), dtype=torch.long, device=scaled.device)
+    todo = torch.arange(len(scaled), device=scaled.device)
+    for width in (min(_NUCLEUS_WIDTH, scaled.shape[1]), scaled.shape[1]):
+        values, order = scaled[todo].topk(width, dim=-1)
+        mass = (values - total[todo]).exp().double().cumsum(dim=-1)
+        inside = mass[:, -1] >= top_p
+        if width == scaled.shape[1]:
+            inside[:] = True
+        size = (mass < top_p).sum(dim=-1).clamp(max=width - 1)
+        aim = noise[todo].double() * mass.gather(1, size[:, None])[:, 0]
+        position = torch.minimum((mass <= aim[:, None]).sum(dim=-1), size)
+        picked = order.gather(1, position[:, None])[:, 0]
+        drawn[todo[inside]] = picked[inside]
+        todo = todo[~inside]
+        if len(todo) == 0:
+            break
+    return drawn
+
+
+def seeded_noise(seed: int, label: str, samples: int, steps: int) -> np.ndarray:
+    """Uniform numbers that depend on the seed and a label alone, shape (samples, steps)."""
+    words = hashlib.sha256(f"{seed}\0{label}".encode()).digest()
+    key = np.frombuffer(words[:16], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).random((samples, steps))
+
+
+def _line_ends(tokenizer: Any, generation_config: Any) -> list[int]:
+    """Tokens that end a text or a line: special ones, and those whose text holds a newline."""
+    ends = generation_config.eos_token_id
+    special = {*tokenizer.all_special_ids, *(ends if isinstance(ends, list) else [ends])}
+    vocabulary = range(len(tokenizer))
+    texts = tokenizer.batch_decode([[token] for token in vocabulary])
+    return sorted({t for t in special if t is not None} | {t for t in vocabulary if "\n" in texts[t]})

@@ -1,0 +1,79 @@
+"""Ordinary weights for any model: GGUF weights are dequantised once.
+
+transformers marks a GGUF-loaded model as quantised, so TRL refuses to train it and `save_pretrained` to save it. Its
+dequantised tensors are therefore copied into a fresh model of the same configuration.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lemonpress.home import home
+from lemonpress.sources import Model
+
+
+def ordinary_folder(model: Model) -> Path:
+    """A folder that `from_pretrained` loads, trains and saves without GGUF support.
+
+    Args:
+        model: A resolved model.
+
+    Returns:
+        Its own folder, or for GGUF weights a folder under ``home()/weights`` with bfloat16 safetensors, made once.
+    """
+    if model.gguf is None:
+        return model.folder
+    target = home() / "weights" / model.commit.removeprefix("sha256:")[:16]
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".dequantise-", dir=target.parent))
+        try:
+            _dequantise(model, scratch)
+            scratch.rename(target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def load_causal(folder: Path, dtype: str = "float32", device: str = "auto") -> tuple[Any, Any]:
+    """Load a causal language model for inference.
+
+    Args:
+        folder: Ordinary weights and tokenizer.
+        dtype: float32, bfloat16 or float16.
+        device: ``auto`` takes the first GPU where there is one, else the CPU.
+
+    Returns:
+        (model in evaluation mode, tokenizer).
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = pick_device(device)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(place).eval()
+    return model, AutoTokenizer.from_pretrained(folder)
+
+
+def pick_device(device: str) -> str:
+    """The device that ``auto`` means here."""
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def _dequantise(model: Model, target: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    packed = AutoModelForCausalLM.from_pretrained(model.folder, gguf_file=model.gguf, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(model.folder, gguf_file=model.gguf)
+    config = packed.config
+    del config.quantization_config
+    config.name_or_path = ""
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(packed.state_dict())
+    fresh.tie_weights()
+    fresh.generation_config = GenerationConfig.from_model_config(config)
+    fresh.to(torch.bfloat16).save_pretrained(target)
+    tokenizer.save_pretrained(target)
