@@ -1,0 +1,115 @@
+"""The packaged texts keep the promises that `src/lemonpress/data/README.md` makes."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).resolve().parents[1] / "src" / "lemonpress" / "data"
+DOMAINS = ("news", "business", "science", "health", "technology", "sports", "travel", "history", "local")
+NUMBER = re.compile(r"\d+(?:[.,:-]\d+)*")
+SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z0-9]|$)")
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+PARAGRAPHS = read("paragraphs.jsonl")
+HELDOUT = read("heldout.jsonl")
+
+
+def texts_of(row: dict[str, Any]) -> list[str]:
+    return [row["text"]] if "text" in row else [row["source"], *row["paraphrases"], row["summary"]]
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def ngrams(text: str, n: int) -> set[tuple[str, ...]]:
+    tokens = words(text)
+    return {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
+
+
+def test_counts_per_domain() -> None:
+    assert Counter(row["domain"] for row in PARAGRAPHS) == dict.fromkeys(DOMAINS, 40)
+    expected = dict.fromkeys(DOMAINS, 13) | dict.fromkeys(("news", "business", "local"), 14)
+    assert Counter(row["domain"] for row in HELDOUT) == expected
+
+
+def test_fields() -> None:
+    assert all(list(row) == ["id", "domain", "text"] for row in PARAGRAPHS)
+    assert all(list(row) == ["id", "domain", "source", "paraphrases", "summary"] for row in HELDOUT)
+    assert all(len(row["paraphrases"]) == 2 for row in HELDOUT)
+
+
+def test_ids_and_texts_are_unique() -> None:
+    rows = PARAGRAPHS + HELDOUT
+    texts = [" ".join(words(text)) for row in rows for text in texts_of(row)]
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert len(set(texts)) == len(texts)
+
+
+def is_plain_prose(text: str) -> bool:
+    """One line of balanced ASCII prose without markup that starts like a sentence and ends with a full stop."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and text == " ".join(text.split())
+        and text.count('"') % 2 == 0
+        and text.count("(") == text.count(")")
+        and re.search(r"[*_#`\[\]{}<>]", text) is None
+        and re.match(r"[A-Z0-9$]", text) is not None
+        and text.endswith(".")
+    )
+
+
+def test_every_text_is_plain_prose() -> None:
+    assert [text for row in PARAGRAPHS + HELDOUT for text in texts_of(row) if not is_plain_prose(text)] == []
+
+
+def test_paragraph_lengths() -> None:
+    assert [row["id"] for row in PARAGRAPHS if not 45 <= len(row["text"].split()) <= 90] == []
+    assert [row["id"] for row in PARAGRAPHS if not 2 <= len(SENTENCE_END.findall(row["text"])) <= 4] == []
+
+
+def test_heldout_texts_are_single_sentences_of_the_promised_length() -> None:
+    assert [text for row in HELDOUT for text in texts_of(row) if len(SENTENCE_END.findall(text)) != 1] == []
+    assert [row["id"] for row in HELDOUT if not 16 <= len(row["source"].split()) <= 32] == []
+
+
+def test_summaries_are_short_and_no_copies() -> None:
+    for row in HELDOUT:
+        assert len(row["summary"].split()) < 0.6 * len(row["source"].split()), row["id"]
+        assert row["summary"].rstrip(".") not in row["source"], row["id"]
+
+
+def test_references_keep_numbers() -> None:
+    for row in HELDOUT:
+        source = set(NUMBER.findall(row["source"]))
+        for paraphrase in row["paraphrases"]:
+            assert set(NUMBER.findall(paraphrase)) == source, row["id"]
+        assert set(NUMBER.findall(row["summary"])) <= source, row["id"]
+
+
+def test_paraphrases_keep_names() -> None:
+    # The first word is capitalised whatever it is, so a name there is not looked for.
+    for row in HELDOUT:
+        names = [name.removesuffix("'s") for name in re.findall(r"(?<!^)\b[A-Z][\w'-]+", row["source"])]
+        for paraphrase in row["paraphrases"]:
+            assert [name for name in names if name not in paraphrase] == [], row["id"]
+
+
+def test_paraphrases_are_reworded() -> None:
+    for row in HELDOUT:
+        source, first, second = (ngrams(text, 3) for text in (row["source"], *row["paraphrases"]))
+        for one, other in ((first, source), (second, source), (first, second)):
+            assert len(one & other) / len(one | other) < 0.4, row["id"]
+
+
+def test_the_two_files_share_no_8_grams() -> None:
+    seen = {gram for row in PARAGRAPHS for gram in ngrams(row["text"], 8)}
+    for row in HELDOUT:
+        assert not any(ngrams(text, 8) & seen for text in texts_of(row)), row["id"]
