@@ -1,0 +1,137 @@
+"""What may leave this machine: checks of a complete release folder before anything is sent."""
+
+import codecs
+import fnmatch
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import yaml
+
+from lemonpress.errors import UserError
+
+RepoType = Literal["dataset", "model", "space"]
+
+_EVERYWHERE = frozenset({".json", ".md", ".png", ".txt", ".yaml"})
+ALLOWED: dict[RepoType, frozenset[str]] = {
+    "dataset": _EVERYWHERE | {".parquet"},
+    "model": _EVERYWHERE | {".jinja", ".model", ".safetensors"},
+    "space": _EVERYWHERE | {".css", ".jpg", ".py", ".svg", ".toml", ".yml"},
+}
+_REQUIRED = ("README.md", "provenance.json")
+_PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"})
+# Offset and bytes by which a binary kind is known; kinds that are neither here nor text are taken as they are.
+_MAGIC = {
+    ".jpg": (0, b"\xff\xd8\xff"),
+    ".parquet": (0, b"PAR1"),
+    ".png": (0, b"\x89PNG"),
+    ".safetensors": (8, b"{"),
+}
+_UNCHECKED = frozenset({".model"})
+_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def check_release(folder: Path, repo_type: RepoType, paths: Sequence[str]) -> dict[str, Any]:
+    """Check the files of a release and read the front matter of its card.
+
+    Args:
+        folder: The complete tree.
+        repo_type: Decides which file kinds may leave.
+        paths: Every file of the folder, relative to it.
+
+    Returns:
+        The front matter of README.md.
+
+    Raises:
+        UserError: A file kind that may not leave, content of another kind than the name says, a missing or broken
+            card, a data file that the card names and the folder lacks, an adapter without a published base.
+    """
+    for path in paths:
+        _check_kind(path, repo_type)
+        _check_content(folder, path)
+    for path in _REQUIRED:
+        if path not in paths:
+            raise UserError(f"{path}: is missing in the release folder {folder.name}; every release carries one")
+    card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
+    if repo_type == "dataset":
+        _check_data_files(card, paths)
+    if repo_type == "space" and not isinstance(card.get("sdk"), str):
+        raise UserError("README.md: the front matter of a Space names its sdk; add sdk: gradio")
+    for path in paths:
+        if PurePosixPath(path).name == "adapter_config.json":
+            _check_adapter(folder, path)
+    return card
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    """Read the YAML front matter of a card.
+
+    Raises:
+        UserError: There is none, or it is no YAML mapping.
+    """
+    match = re.match(r"---\r?\n(.*?)\r?\n---\s*(\n|$)", card, re.DOTALL)
+    if match is None:
+        raise UserError("README.md: has no front matter; begin it with a YAML block between --- lines")
+    try:
+        data = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        raise UserError(f"README.md: the front matter is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UserError("README.md: the front matter is no mapping; write key: value lines")
+    return data
+
+
+def _check_kind(path: str, repo_type: RepoType) -> None:
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in _PICKLES:
+        raise UserError(f"{path}: pickles and raw arrays are never released; use safetensors or Parquet, or remove it")
+    if suffix not in ALLOWED[repo_type] and PurePosixPath(path).name != "LICENSE":
+        allowed = " ".join(sorted(ALLOWED[repo_type]))
+        raise UserError(f"{path}: no such file kind is released in a {repo_type} repository ({allowed}); remove it")
+
+
+def _check_content(folder: Path, path: str) -> None:
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in _UNCHECKED:
+        return
+    with (folder / path).open("rb") as stream:
+        head = stream.read(4096)
+    if suffix in _MAGIC:
+        offset, magic = _MAGIC[suffix]
+        fits = head[offset : offset + len(magic)] == magic
+    else:
+        fits = b"\0" not in head and _is_utf8(head)
+    if not fits:
+        raise UserError(f"{path}: its content is not what its name says; make the file again")
+
+
+def _is_utf8(head: bytes) -> bool:
+    # Incremental: the last character may be cut by the end of the sample.
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_data_files(card: dict[str, Any], paths: Sequence[str]) -> None:
+    for config in card.get("configs") or []:
+        files = config.get("data_files", [])
+        named = [item["path"] for item in files] if isinstance(files, list) else [files]
+        for pattern in named:
+            if not fnmatch.filter(paths, pattern):
+                raise UserError(f"README.md: config {config.get('config_name')} names {pattern}, which is not there")
+
+
+def _check_adapter(folder: Path, path: str) -> None:
+    if "/" not in path and (folder / "model.safetensors").exists():
+        # Loaders prefer a root adapter over root weights and apply the requested revision to the base.
+        raise UserError(f"{path}: lies beside merged weights, which loaders would then ignore; move it to adapter/")
+    config = json.loads((folder / path).read_text(encoding="utf-8"))
+    base = config.get("base_model_name_or_path")
+    if not isinstance(base, str) or not _REPO_ID.fullmatch(base):
+        raise UserError(f"{path}: base_model_name_or_path is {base!r}; name the repository of the base")
+    if not re.fullmatch(r"[0-9a-f]{40}", str(config.get("revision"))):
+        raise UserError(f"{path}: revision is {config.get('revision')!r}; pin the commit of the base")

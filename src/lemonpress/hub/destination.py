@@ -1,0 +1,80 @@
+"""Where releases go: the local Hub, or a Hub named by its address."""
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from lemonpress.errors import UserError
+from lemonpress.home import home
+
+PORT_VARIABLE = "LEMONPRESS_HUB_PORT"
+DEFAULT_PORT = 8765
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A Hub that takes releases.
+
+    Attributes:
+        endpoint: Address without a slash at the end.
+        token: Token for writes, or None; never shown.
+        local: Whether it is a Hub on this machine, which takes uploads without Xet.
+    """
+
+    endpoint: str
+    token: str | None = field(repr=False)
+    local: bool
+
+
+def destination(hub: str) -> Destination:
+    """Find the Hub that a recipe names, and a token for it.
+
+    Args:
+        hub: ``local`` finds or starts the local Hub of ``home()/hub`` at port ``$LEMONPRESS_HUB_PORT`` (default
+            8765); an http or https address takes the token from ``HF_TOKEN`` or the Hub's token file.
+
+    Raises:
+        UserError: No address, no token, or a port that something else uses.
+    """
+    if hub == "local":
+        return _local()
+    address = urlsplit(hub)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise UserError(f"hub: {hub!r} is no Hub; write local, or an address such as https://huggingface.co")
+    if address.username or address.password:
+        raise UserError("hub: the address holds a user or password; remove it and put the token in HF_TOKEN")
+    return Destination(hub.rstrip("/"), _users_token(hub), is_loopback(hub))
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _local() -> Destination:
+    from lemonpress.hub.local.server import spawn
+
+    text = os.environ.get(PORT_VARIABLE, str(DEFAULT_PORT))
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UserError(f"{PORT_VARIABLE}: {text!r} is no port; use a number from 1 to 65535")
+    try:
+        hub = spawn(home() / "hub", int(text))
+    except UserError as error:
+        raise UserError(f"{error} (for releases: set {PORT_VARIABLE}, now {text})") from None
+    return Destination(hub.endpoint, hub.token, local=True)
+
+
+def _users_token(hub: str) -> str:
+    from huggingface_hub import get_token
+
+    token = get_token()
+    if token is None:
+        raise UserError(f"hub: no token for {hub}; set HF_TOKEN or run: hf auth login")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UserError("HF_TOKEN: holds characters that no token has; copy the token again")
+    return token

@@ -1,0 +1,91 @@
+"""Provenance: what made a release, complete enough to make it again."""
+
+import importlib.metadata
+import platform
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from lemonpress.funnel import Step
+from lemonpress.recipes import Recipe, digest
+from lemonpress.sources import Model
+
+_PACKAGES = (
+    "datasets",
+    "lemonpress",
+    "numpy",
+    "peft",
+    "pyarrow",
+    "rapidfuzz",
+    "rouge-score",
+    "sentence-transformers",
+    "sentencex",
+    "spacy",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
+)
+
+
+def provenance(
+    recipe: Recipe,
+    models: Mapping[str, Model],
+    seeds: Mapping[str, int],
+    funnel: Sequence[Step],
+    licences: Mapping[str, str],
+    sections: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Describe how a release was made; equal runs give equal descriptions.
+
+    There are no times and no host in it, and a local path is cut down to its last name.
+
+    Args:
+        recipe: The whole recipe.
+        models: Every model that took part, by role such as ``teacher``.
+        seeds: Seeds by what they seed.
+        funnel: What each step saw and kept; empty for a model.
+        licences: Licence by what it covers, such as ``corpus`` or ``teacher``.
+        sections: Keys of the recipe that shaped this release; all of them if None. A corpus leaves out the student, so
+            that other training settings do not make it another corpus.
+
+    Returns:
+        A value for ``provenance.json``.
+    """
+    settings = recipe.model_dump(mode="json")
+    if sections is not None:
+        settings = {key: value for key, value in settings.items() if key in sections}
+    settings = _without_paths(settings)
+    return {
+        "recipe": settings,
+        "recipe_digest": f"sha256:{digest(settings)}",
+        "models": {
+            role: {"id": _without_paths(model.id), "commit": model.commit, "licence": model.licence}
+            for role, model in sorted(models.items())
+        },
+        "seeds": dict(sorted(seeds.items())),
+        "funnel": [{"name": step.name, "seen": step.seen, "kept": step.kept} for step in funnel],
+        "licences": dict(sorted(licences.items())),
+        "packages": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            # The offline and light installations lack some; what is absent took no part.
+            continue
+    return versions
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(item) for item in value]
+    if isinstance(value, str) and value.startswith(("/", "~")):
+        return PurePath(value).name
+    return value

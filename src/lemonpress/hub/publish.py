@@ -1,0 +1,276 @@
+"""The process that talks to a Hub for one release: ``python -m lemonpress.hub.publish``.
+
+It reads a `Request` as JSON on standard input and answers an `Answer` as JSON in the last line of standard output.
+The token comes in with the request and never goes out.
+"""
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lemonpress.errors import UserError
+from lemonpress.hub.tree import LocalFile, tree_digest
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+
+_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LONGEST_PAUSE = 60.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RACE = 412
+# The Hub writes it when it makes a repository; it is nobody's stale file.
+_HUBS_OWN = frozenset({".gitattributes"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to release, and where."""
+
+    endpoint: str
+    token: str | None
+    repo_id: str
+    repo_type: str
+    tag: str
+    folder: str
+    files: tuple[LocalFile, ...]
+    space_sdk: str | None
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of it: a commit, or a refusal in one line, or the traceback of a failure."""
+
+    commit: str | None = None
+    uploaded: bool = False
+    refusal: str | None = None
+    failure: str | None = None
+
+
+def main() -> int:
+    """Carry out the request on standard input."""
+    data: dict[str, Any] = json.load(sys.stdin)
+    request = Request(**{**data, "files": tuple(LocalFile(**file) for file in data["files"])})
+    try:
+        answer = publish(request)
+    except Exception as error:
+        refusal = _refusal(error, request)
+        answer = Answer(refusal=refusal) if refusal else Answer(failure=traceback.format_exc())
+    text = json.dumps(asdict(answer))
+    # A client's exception may quote a header that it sent.
+    print(text.replace(request.token, "***") if request.token else text, flush=True)
+    return 0
+
+
+def publish(request: Request) -> Answer:
+    """Release the files, or recognise that they are released.
+
+    Raises:
+        UserError: The tag exists with other content.
+        RuntimeError: The Hub shows other content than was sent.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=request.endpoint, token=request.token or False, library_name="lemonpress")
+    tagged = _patiently(lambda: _tagged_commit(api, request))
+    if tagged is not None:
+        _require_same(api, request, tagged)
+        return Answer(commit=tagged)
+    if request.dry_run:
+        return Answer()
+    _patiently(
+        lambda: api.create_repo(
+            request.repo_id, repo_type=request.repo_type, space_sdk=request.space_sdk, exist_ok=True
+        )
+    )
+    commit, uploaded = _commit(api, request)
+    _patiently(lambda: _tag(api, request, commit))
+    read_back = _patiently(lambda: _tagged_commit(api, request))
+    if read_back is None:
+        raise RuntimeError(f"{request.tag} of {request.repo_id} was made and is not there")
+    _require_same(api, request, read_back)
+    return Answer(commit=read_back, uploaded=uploaded)
+
+
+def _tagged_commit(api: "HfApi", request: Request) -> str | None:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        refs = api.list_repo_refs(request.repo_id, repo_type=request.repo_type)
+    except RepositoryNotFoundError:
+        return None
+    if all(tag.name != request.tag for tag in refs.tags):
+        return None
+    # The target of an annotated tag is no commit, so the tag is resolved like any revision.
+    return api.repo_info(request.repo_id, repo_type=request.repo_type, revision=request.tag).sha
+
+
+def _require_same(api: "HfApi", request: Request, commit: str) -> None:
+    changed, stale = _patiently(lambda: _difference(api, request, commit))
+    if changed or stale:
+        paths = sorted([*(file.path for file in changed), *stale])
+        named = paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        raise UserError(
+            f"{request.tag} of {request.repo_id} exists with other content ({named}); raise version in the recipe"
+        )
+
+
+def _difference(api: "HfApi", request: Request, commit: str) -> tuple[list[LocalFile], list[str]]:
+    """Files that a commit lacks or has otherwise, and files that it has beyond the release."""
+    from huggingface_hub.hf_api import RepoFile
+
+    tree = api.list_repo_tree(request.repo_id, repo_type=request.repo_type, revision=commit, recursive=True)
+    remote = {item.path: item for item in tree if isinstance(item, RepoFile)}
+
+    def same(file: LocalFile) -> bool:
+        there = remote.get(file.path)
+        if there is None:
+            return False
+        return there.lfs.sha256 == file.sha256 if there.lfs else there.blob_id == file.blob
+
+    changed = [file for file in request.files if not same(file)]
+    stale = sorted(set(remote) - {file.path for file in request.files} - _HUBS_OWN)
+    return changed, stale
+
+
+def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
+    """A commit of main with exactly the release's files, and whether this call sent it."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    sent = False
+
+    def attempt() -> str:
+        nonlocal sent
+        head = api.repo_info(request.repo_id, repo_type=request.repo_type, revision="main").sha
+        if head is None:
+            raise RuntimeError(f"{request.endpoint} names no commit of {request.repo_id}")
+        changed, stale = _difference(api, request, head)
+        if not changed and not stale:
+            return head
+        sent = True
+        done = api.create_commit(
+            request.repo_id,
+            [
+                *(CommitOperationDelete(path, is_folder=False) for path in stale),
+                *(CommitOperationAdd(file.path, Path(request.folder, file.path)) for file in changed),
+            ],
+            commit_message=f"Release {request.tag}",
+            commit_description=f"Content: sha256:{tree_digest(request.files)}",
+            repo_type=request.repo_type,
+            parent_commit=head,
+        )
+        return done.oid
+
+    commit = _patiently(attempt, also=_RACE)
+    changed, stale = _patiently(lambda: _difference(api, request, commit))
+    if changed or stale:
+        raise RuntimeError(f"{request.repo_id} at {commit} differs from what was sent; it was not tagged")
+    return commit, sent
+
+
+def _tag(api: "HfApi", request: Request, commit: str) -> None:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.create_tag(request.repo_id, repo_type=request.repo_type, tag=request.tag, revision=commit)
+    except HfHubHTTPError as error:
+        # It is there, from another process or from a call whose answer was lost; reading back says with what content.
+        if error.response.status_code != 409:
+            raise
+
+
+def _patiently(call: Callable[[], T], also: int | None = None) -> T:
+    """Repeat a call that can be repeated while it fails for reasons that pass.
+
+    Args:
+        call: What to do; it must be harmless to do twice.
+        also: A further HTTP status that passes.
+    """
+    for delay in _DELAYS:
+        try:
+            return call()
+        except Exception as error:
+            pause = _pause(error, delay, also)
+            if pause is None:
+                raise
+            print(f"{_reason(error)}; trying again in {pause:g} s", file=sys.stderr)
+            time.sleep(pause)
+    return call()
+
+
+def _pause(error: BaseException, delay: float, also: int | None) -> float | None:
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError):
+            status = cause.response.status_code
+            if status not in _TRANSIENT and status != also:
+                return None
+            asked = cause.response.headers.get("Retry-After", "")
+            return min(max(delay, float(asked)), _LONGEST_PAUSE) if asked.isdecimal() else delay
+        if isinstance(cause, httpx.NetworkError | httpx.TimeoutException | httpx.RemoteProtocolError):
+            return delay
+        # The client reads the answer to its check of the card as JSON before it looks at the status.
+        if isinstance(cause, json.JSONDecodeError):
+            return delay
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _reason(error: BaseException) -> str:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError):
+            return f"the Hub answered {cause.response.status_code}"
+    return f"the Hub could not be reached ({type(error).__name__})"
+
+
+def _refusal(error: Exception, request: Request) -> str | None:
+    """One line for a person, where the error is one that a person can mend."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    if isinstance(error, UserError) or str(error).startswith("Invalid metadata in README.md"):
+        return _one_line(error)
+    again = "run it again to complete the release"
+    for cause in _causes(error):
+        if isinstance(cause, HFValidationError):
+            return f"{request.repo_id}: is no repository name: {_one_line(cause)}"
+        if isinstance(cause, HfHubHTTPError):
+            status = cause.response.status_code
+            if status in (401, 403):
+                return (
+                    f"{request.endpoint} does not let this token write to {request.repo_id} ({status}); "
+                    "use a token with write access to that namespace"
+                )
+            said = cause.server_message or _one_line(cause)
+            return (
+                f"{request.endpoint} refused the release of {request.repo_id} ({status}: {_one_line(said)}); {again}"
+            )
+        if isinstance(cause, OfflineModeIsEnabled):
+            return f"HF_HUB_OFFLINE is set, so {request.repo_id} cannot be released to {request.endpoint}; unset it"
+        if isinstance(cause, httpx.TransportError | json.JSONDecodeError):
+            return f"{request.endpoint} cannot be reached ({type(cause).__name__}); check the address, then {again}"
+    return None
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
