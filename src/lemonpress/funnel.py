@@ -57,7 +57,13 @@ def render(funnel: Sequence[Step]) -> str:
     widths = [max(len(row[c]) for row in (head, *body)) for c in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
-        return "| " + " | ".join(v.ljust(w) if c == 0 else v.rjust(w) for c, (v, w) in enumerate(zip(row, widths, strict=True))) + " |"
+        return (
+            "| "
+            + " | ".join(
+                v.ljust(w) if c == 0 else v.rjust(w) for c, (v, w) in enumerate(zip(row, widths, strict=True))
+            )
+            + " |"
+        )
 
     rule = "| " + " | ".join("-" * w if c == 0 else "-" * (w - 1) + ":" for c, w in enumerate(widths)) + " |"
     return "\n".join([line(head), rule, *map(line, body)])

@@ -40,14 +40,25 @@ SCORES = _schema(
     ("score", pa.list_(pa.int16()), "score in units of 1e-4"),
 )
 
-REJECTED = _schema(
-    ("id", pa.string(), "16 hexadecimal digits from task, source and target"),
+JUDGED = _schema(
     ("source", pa.string(), "sentence to rewrite"),
     ("target", pa.string(), "its rejected rewriting"),
     ("context_id", pa.string(), "context that both were sampled from"),
     ("domain", pa.string(), "domain of the context"),
     ("critic", pa.string(), "the critic that rejected the pair"),
-    ("score", pa.float64(), "that critic's score"),
+    ("score", pa.float64(), "that critic's score; for diversity the pairs in the component"),
+)
+
+REJECTED = pa.schema(
+    [
+        pa.field(
+            "id",
+            pa.string(),
+            nullable=False,
+            metadata={"description": "16 hexadecimal digits from task, source and target"},
+        ),
+        *JUDGED,
+    ]
 )
 
 TRAINING = _schema(

@@ -57,7 +57,9 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
 
 def _refuse_revision(reference: str, revision: str | None, where: str) -> None:
     if revision is not None:
-        raise UserError(f"{where}: revision {revision!r} is for Hub models; remove it or give a Hub id, not {reference}")
+        raise UserError(
+            f"{where}: revision {revision!r} is for Hub models; remove it or give a Hub id, not {reference}"
+        )
 
 
 def _package(name: str, where: str) -> Model:
@@ -85,7 +87,9 @@ def _check_files(name: str, folder: Path, known: Package, where: str) -> None:
     for relative, expected in known.files.items():
         file = folder / relative
         if not file.is_file():
-            raise UserError(f"{where}: {file} is missing; pip install --force-reinstall --no-deps {name}=={known.version}")
+            raise UserError(
+                f"{where}: {file} is missing; pip install --force-reinstall --no-deps {name}=={known.version}"
+            )
         actual = file_digest(file)
         if actual != expected:
             raise UserError(
@@ -129,7 +133,9 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
     except HFValidationError:
         raise UserError(f"{where}: {reference!r} is no Hub id, folder (./NAME) or package:NAME") from None
     except RevisionNotFoundError:
-        raise UserError(f"{where}: {reference} has no revision {revision!r}; see its page for tags and commits") from None
+        raise UserError(
+            f"{where}: {reference} has no revision {revision!r}; see its page for tags and commits"
+        ) from None
     except RepositoryNotFoundError:
         raise UserError(f"{where}: no model {reference} on the Hub (or no access); check the id or log in") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:

@@ -7,10 +7,13 @@ dequantised tensors are therefore copied into a fresh model of the same configur
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lemonpress.home import home
 from lemonpress.sources import Model
+
+if TYPE_CHECKING:
+    import torch
 
 
 def ordinary_folder(model: Model) -> Path:
@@ -36,22 +39,21 @@ def ordinary_folder(model: Model) -> Path:
     return target
 
 
-def load_causal(folder: Path, dtype: str = "float32", device: str = "auto") -> tuple[Any, Any]:
+def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
     """Load a causal language model for inference.
 
     Args:
         folder: Ordinary weights and tokenizer.
-        dtype: float32, bfloat16 or float16.
+        dtype: float32, bfloat16, float16, or ``auto``: bfloat16 where the device computes it natively.
         device: ``auto`` takes the first GPU where there is one, else the CPU.
 
     Returns:
         (model in evaluation mode, tokenizer).
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = pick_device(device)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(place).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
     return model, AutoTokenizer.from_pretrained(folder)
 
 
@@ -60,6 +62,23 @@ def pick_device(device: str) -> str:
     import torch
 
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def pick_dtype(dtype: str, device: str) -> "torch.dtype":
+    """The torch type that a recipe's dtype means on a device."""
+    import torch
+
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    native = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bf16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_has_bf16() -> bool:
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _dequantise(model: Model, target: Path) -> None:

@@ -30,7 +30,8 @@ class NumberSettings(Section):
 
     critic: Literal["numbers"]
     mode: Literal["equal", "subset"] = Field(
-        "equal", description="equal: the same numbers on both sides; subset: the target names none that the source lacks"
+        "equal",
+        description="equal: the same numbers on both sides; subset: the target names none that the source lacks",
     )
 
 

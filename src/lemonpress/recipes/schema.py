@@ -18,7 +18,10 @@ class TeacherSettings(Section):
 
     model: str = Field(description="Hub id, local folder, or package:NAME")
     revision: str | None = Field(None, description="commit or tag of a Hub model")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="weights and arithmetic")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="weights and arithmetic; auto: bfloat16 where the device computes it natively, else float32",
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
 
 
@@ -27,7 +30,9 @@ class TeacherContexts(Section):
 
     source: Literal["teacher"]
     count: int = Field(ge=1, description="contexts to sample")
-    prefixes: list[str] = Field(["{city} ({outlet}) --"], min_length=1, description="openings; {city} and {outlet} are filled in")
+    prefixes: list[str] = Field(
+        ["{city} ({outlet}) --"], min_length=1, description="openings; {city} and {outlet} are filled in"
+    )
     top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (paper: 0.9)")
     temperature: float = Field(1.0, gt=0, description="sampling temperature (paper: 1.0)")
     sentences: tuple[int, int] = Field((1, 5), description="fewest and most sentences of a context (paper: 1 to 5)")

@@ -32,9 +32,13 @@ class CausalTeacher:
     tokenizer: Any
 
     @classmethod
-    def load(cls, folder: "Path", dtype: str = "float32", device: str = "auto") -> "CausalTeacher":
+    def load(cls, folder: "Path", dtype: str = "auto", device: str = "auto") -> "CausalTeacher":
         """Load ordinary weights (see `lemonpress.weights`) for sampling."""
+        from lemonpress.teachers.attention import use_grouped_attention
+
         model, tokenizer = load_causal(folder, dtype, device)
+        if model.device.type == "cpu":
+            use_grouped_attention(model)
         return cls(model, tokenizer)
 
     def sample(
@@ -113,9 +117,7 @@ class CausalTeacher:
                 keep = torch.from_numpy(np.flatnonzero(open_rows[running.numpy()]))
                 cache.batch_select_indices(keep.to(device))
                 chosen, running = chosen[keep.to(device)], running[keep]
-            logits = self.model(
-                chosen[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1
-            ).logits[:, -1]
+            logits = self.model(chosen[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         return texts
 
 

@@ -1,0 +1,65 @@
+"""``lemonpress demo``: the whole walk of a recipe, and what was made of it."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from lemonpress.console import heading
+from lemonpress.engine.store import sole_run
+from lemonpress.funnel import render
+from lemonpress.home import run_folder
+from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Recipe and overrides."""
+    add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Walk and report; running it again recognises what is done."""
+    recipe = recipe_from_arguments(args)
+    started = time.monotonic()
+    from lemonpress.hub.destination import destination
+    from lemonpress.pipeline import read_back, walk
+    from lemonpress.pressing import Run
+
+    with sole_run(run_folder(recipe.name)):
+        opened = Run.open(recipe)
+        to = destination(recipe.hub)
+        walked = walk(opened, to, heading)
+        heading("Read back by tag in a fresh process that has only HF_ENDPOINT set")
+        sentences = _three_sentences(recipe.resolve_path(recipe.benchmark.path)) if recipe.benchmark else []
+        corpora = [(walked.corpora[name], one.corpus.task) for name, one in walked.built.items()]
+        answer = read_back(to, corpora, walked.student, sentences)
+    for repo, splits in answer["rows"].items():
+        print(f"  {repo}: " + ", ".join(f"{split} {count:,}" for split, count in splits.items()))
+    for source, text in zip(sentences, answer["texts"], strict=True):
+        print(f"  {source}\n    => {text}")
+
+    for name, one in walked.built.items():
+        heading(f"{name}: {sum(one.corpus.rows.values()):,} {one.corpus.task} pairs")
+        print(render(one.funnel))
+    if walked.table:
+        heading("Benchmark on held-out sentences (the walk at work, not quality: few steps, a small base)")
+        print(walked.table)
+    heading(f"Made in {(time.monotonic() - started) / 60:.1f} minutes")
+    releases = [*walked.corpora.values(), *([walked.base.release] if walked.base.release else []), walked.student]
+    for release in releases:
+        state = "released" if release.uploaded else "unchanged"
+        print(f"  {release.repo_id:46} {release.tag}  {state:9}  {release.url}")
+    first = next(iter(walked.built.items()))
+    print(
+        f"\nFiles: {opened.folder}\nLoad it:\n"
+        f"  export HF_ENDPOINT={to.endpoint}\n"
+        f"  datasets.load_dataset({walked.corpora[first[0]].repo_id!r}, {first[1].corpus.task!r}, revision={recipe.tag!r})\n"
+        f"  transformers.AutoModelForCausalLM.from_pretrained({walked.student.repo_id!r}, revision={recipe.tag!r})\n"
+        "Open the Space: make space      Serve the local Hub: make hub"
+    )
+    return 0
+
+
+def _three_sentences(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line)["source"] for line, _ in zip(lines, range(3), strict=False)]

@@ -1,0 +1,168 @@
+"""Contextual constraints: the texts whose next sentences are sampled."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from lemonpress.errors import UserError
+from lemonpress.recipes import ContextSettings, DatasetContexts, FileContexts, TeacherContexts
+from lemonpress.rows import CONTEXTS, content_id
+from lemonpress.sentences import first_sentence, flaw
+from lemonpress.teachers.causal_lm import CausalTeacher, seeded_noise
+
+_CITIES = (
+    "New York",
+    "London",
+    "Chicago",
+    "Nairobi",
+    "Toronto",
+    "Sydney",
+    "Berlin",
+    "Tokyo",
+    "Madrid",
+    "Delhi",
+    "Lagos",
+    "Oslo",
+)
+_OUTLETS = ("CNN", "Reuters", "AP", "BBC", "AFP", "Bloomberg")
+_TRIES = 20
+
+
+def read_contexts(settings: FileContexts | DatasetContexts, pool: str, find: Callable[[str], Path]) -> pa.Table:
+    """Read contexts from a file or a dataset column.
+
+    Args:
+        settings: Where they are.
+        pool: Domain of rows that name none.
+        find: Turns the recipe's path into a file.
+
+    Returns:
+        Rows of `rows.CONTEXTS`, distinct, in order.
+
+    Raises:
+        UserError: The file is missing, empty or malformed; the column is missing or holds no text.
+    """
+    where = f"contexts.{pool}"
+    texts = (
+        _file_texts(settings, find(settings.path), where)
+        if isinstance(settings, FileContexts)
+        else _dataset_texts(settings, where)
+    )
+    rows: dict[str, dict[str, str]] = {}
+    for text, domain in texts:
+        key = content_id(text)
+        rows.setdefault(key, {"context_id": key, "context": text, "domain": domain or pool})
+        if settings.count is not None and len(rows) == settings.count:
+            break
+    if not rows:
+        raise UserError(f"{where}: {settings.path} holds no context; give at least one line of text")
+    return pa.Table.from_pylist(list(rows.values()), schema=CONTEXTS)
+
+
+def sample_contexts(
+    teacher: CausalTeacher, settings: TeacherContexts, pool: str, seed: int, start: int, count: int
+) -> pa.Table:
+    """Sample contexts from the teacher (paper, section 3.1).
+
+    Args:
+        teacher: The language model.
+        settings: Prefixes and sampling.
+        pool: Domain of the rows.
+        seed: Of the recipe.
+        start: Number of the first context; each depends on its number alone.
+        count: Contexts to sample.
+
+    Returns:
+        Rows of `rows.CONTEXTS`: prefix and 1 to 5 sentences.
+
+    Raises:
+        UserError: The teacher does not write a whole sentence after a prefix in 20 tries.
+    """
+    rows = []
+    for number in range(start, start + count):
+        text = _sample_context(teacher, settings, f"{pool}\0{number}", seed)
+        rows.append({"context_id": content_id(text), "context": text, "domain": pool})
+    return pa.Table.from_pylist(rows, schema=CONTEXTS)
+
+
+def _sample_context(teacher: CausalTeacher, settings: TeacherContexts, label: str, seed: int) -> str:
+    for attempt in range(_TRIES):
+        tag = f"{label}\0{attempt}"
+        choose = np.random.Generator(np.random.Philox(int(content_id(str(seed), tag), 16)))
+        prefix = str(choose.choice(settings.prefixes)).format(
+            city=choose.choice(_CITIES), outlet=choose.choice(_OUTLETS)
+        )
+        wanted = int(choose.integers(settings.sentences[0], settings.sentences[1] + 1))
+        noise = seeded_noise(seed, tag, 1, settings.max_new_tokens)
+        [text] = teacher.sample(
+            prefix, noise, settings.temperature, settings.top_p, lambda text, n=wanted: len(_whole(text, n)) == n
+        )
+        sentences = _whole(text, wanted)
+        if sentences and not any(flaw(sentence) for sentence in sentences):
+            return " ".join([prefix, *sentences])
+    raise UserError(f"contexts: the teacher writes no whole sentence after {prefix!r}; change contexts' prefixes")
+
+
+def _whole(text: str, most: int) -> list[str]:
+    """The complete sentences at the start of a text."""
+    found: list[str] = []
+    rest = text.lstrip()
+    while len(found) < most and (sentence := first_sentence(rest)) is not None:
+        found.append(" ".join(sentence.split()))
+        rest = rest[rest.index(sentence) + len(sentence) :].lstrip()
+    return found
+
+
+def _file_texts(settings: FileContexts, file: Path, where: str) -> Iterator[tuple[str, str]]:
+    if not file.is_file():
+        raise UserError(f"{where}: {file} is not a file; give a .txt or .jsonl file of contexts")
+    opener = gzip.open if file.suffix == ".gz" else open
+    lines = ".jsonl" in file.suffixes
+    try:
+        with opener(file, "rt", encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield (
+                        _json_text(line, settings.column, f"{where}: {file}, line {number}")
+                        if lines
+                        else (line.strip(), "")
+                    )
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: {file} is not UTF-8 text; convert it first") from None
+    except gzip.BadGzipFile:
+        raise UserError(f"{where}: {file} is not a gzip file; rename or compress it") from None
+
+
+def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise UserError(f"{where}: not JSON; write one object a line") from None
+    text = row.get(column) if isinstance(row, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise UserError(f"{where}: no text in column {column!r}; name the right one under 'column'")
+    return text.strip(), str(row.get("domain", ""))
+
+
+def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    try:
+        rows = load_dataset(settings.path, settings.config, split=settings.split, revision=settings.revision)
+    except (DatasetNotFoundError, FileNotFoundError, ValueError, ConnectionError) as error:
+        raise UserError(f"{where}: {settings.path} cannot be loaded: {str(error).splitlines()[0]}") from None
+    if settings.column not in rows.column_names:
+        raise UserError(
+            f"{where}: {settings.path} has no column {settings.column!r}; it has {', '.join(rows.column_names)}"
+        )
+    return ((text.strip(), "") for text in rows[settings.column] if isinstance(text, str) and text.strip())
+
+
+def is_sampled(settings: ContextSettings) -> bool:
+    """Whether contexts come from the teacher rather than from a file or dataset."""
+    return isinstance(settings, TeacherContexts)

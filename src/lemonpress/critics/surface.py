@@ -1,0 +1,118 @@
+"""Critics that read the surface of a pair: length, compression, numbers, ROUGE-L."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from lemonpress.critics.base import Floats, Mask, agreement
+from lemonpress.pairs import Index, Shard
+from lemonpress.recipes import CompressionSettings, LengthSettings, NumberSettings, RougeSettings
+
+_NUMERAL = re.compile(r"\d+(?:[.:]\d+)*")
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALED = re.compile(r"(\d+(?:\.\d+)?) (hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Length:
+    """Characters of the target as a multiple of the source's."""
+
+    settings: LengthSettings
+    name: str = "length"
+    cost: int = 10
+    scorer: None = None
+    symmetric: bool = False
+
+    @property
+    def description(self) -> str:
+        return f"characters of target / source, kept from {self.settings.min:g} to {self.settings.max:g}"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        lengths = np.array([len(sentence) for sentence in shard.sentences], dtype=np.float64)
+        return lengths[targets] / lengths[sources]
+
+    def keeps(self, scores: Floats) -> Mask:
+        return (scores >= self.settings.min) & (scores <= self.settings.max)
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Words of the target as a share of the source's (paper, Appendix C)."""
+
+    settings: CompressionSettings
+    name: str = "compression"
+    cost: int = 11
+    scorer: None = None
+    symmetric: bool = False
+
+    @property
+    def description(self) -> str:
+        return f"words of target / source, kept from {self.settings.min:g} to below {self.settings.below:g}"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        words = np.array([len(sentence.split()) for sentence in shard.sentences], dtype=np.float64)
+        return words[targets] / words[sources]
+
+    def keeps(self, scores: Floats) -> Mask:
+        return (scores >= self.settings.min) & (scores < self.settings.below)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers in digits or words agree: 12 and twelve, 1,000 and 1000, 2.5 million and 2,500,000."""
+
+    settings: NumberSettings
+    name: str = "numbers"
+    cost: int = 20
+    scorer: None = None
+    symmetric: bool = False
+
+    @property
+    def description(self) -> str:
+        sides = "both sides name the same numbers" if self.settings.mode == "equal" else "target adds no number"
+        return f"1 where {sides}, kept at 1"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        return agreement([numbers(sentence) for sentence in shard.sentences], sources, targets, self.settings.mode)
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores == 1.0
+
+
+@dataclass(frozen=True)
+class RougeL:
+    """ROUGE-L F1 without stemming: too much overlap is no paraphrase (paper, section 3.2)."""
+
+    settings: RougeSettings
+    name: str = "rouge_l"
+    cost: int = 30
+    scorer: None = None
+    symmetric: bool = True
+
+    @property
+    def description(self) -> str:
+        return f"ROUGE-L F1 of source and target, kept up to {self.settings.max:g}"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        from lemonpress.metrics.rouge import rouge_l_pairs, tokenize
+
+        return rouge_l_pairs(tokenize(shard.sentences), sources, targets)
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores <= self.settings.max
+
+
+def numbers(sentence: str) -> frozenset[str]:
+    """The numbers of a sentence in canonical decimal form, whether written in digits or in words."""
+    from text_to_num import alpha2digit
+
+    text = _GROUPED.sub("", sentence.replace("-", " "))
+    text = _SCALED.sub(lambda match: f"{float(match[1]) * _SCALES[match[2].lower()]:.12g}", text)
+    text = alpha2digit(text, "en")
+    return frozenset(_canonical(numeral) for numeral in _NUMERAL.findall(text))
+
+
+def _canonical(numeral: str) -> str:
+    return numeral if ":" in numeral or numeral.count(".") > 1 else f"{float(numeral):.12g}"

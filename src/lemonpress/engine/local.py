@@ -1,0 +1,60 @@
+"""Stages run over shards in this process."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from lemonpress.engine.store import Output, Shard, Stage, Store
+
+Tick = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One shard to make.
+
+    Attributes:
+        inputs: Shards it is made from.
+        size: Items in it, for the progress bar.
+    """
+
+    inputs: tuple[Shard, ...]
+    size: int
+
+
+Work = Callable[[int, tuple[Shard, ...], Tick], Output]
+
+
+def run_stage(store: Store, stage: Stage, tasks: Sequence[Task], work: Work, label: str, unit: str) -> list[Shard]:
+    """Make every shard of a stage that is not finished yet.
+
+    Args:
+        store: Finished and new shards.
+        stage: What decides the shards' keys.
+        tasks: One for each shard, in order.
+        work: Makes a shard from its index and inputs; told how to report items done.
+        label: Name of the progress bar.
+        unit: What is counted.
+
+    Returns:
+        One finished shard a task.
+    """
+    done: list[Shard] = []
+    total = sum(task.size for task in tasks)
+    with tqdm(total=total, desc=label, unit=unit, disable=None, delay=1, smoothing=0.1) as bar:
+        for index, task in enumerate(tasks):
+            key = stage.key([shard.digest for shard in task.inputs], index)
+            shard = store.find(stage, key)
+            if shard is None:
+                started, before = time.perf_counter(), bar.n
+                output = work(index, task.inputs, lambda count: bar.update(count) and None)
+                stats = {**output.stats, "seconds": round(time.perf_counter() - started, 3)}
+                shard = store.write(stage, key, Output(output.tables, stats))
+                bar.update(task.size - (bar.n - before))
+            else:
+                bar.total -= task.size
+                bar.refresh()
+            done.append(shard)
+    return done

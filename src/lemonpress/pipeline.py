@@ -1,0 +1,352 @@
+"""The walk: context, sentences, pairs, critics, rows, release, student, self-distillation, release, benchmark.
+
+Builders, trainers and the demo call these steps; each one leaves finished work where it is and makes the rest.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lemonpress.corpora import Corpus, assemble, split_of
+from lemonpress.engine.store import Shard
+from lemonpress.errors import UserError
+from lemonpress.evaluation.benchmark import Benchmark, Score
+from lemonpress.evaluation.benchmark import load as load_benchmark
+from lemonpress.evaluation.systems import Judge, System, compare
+from lemonpress.evaluation.table import render as render_table
+from lemonpress.funnel import Step
+from lemonpress.hub.destination import Destination
+from lemonpress.hub.release import Release
+from lemonpress.pressing import Pool, Run, judge, press, score
+from lemonpress.publishing import release_base, release_corpus, release_student
+from lemonpress.recipes import Task
+from lemonpress.rows import corpus_schema
+from lemonpress.sources import Model, file_digest, resolve
+from lemonpress.students.generate import Student, ZeroShot
+from lemonpress.students.prompts import prompt
+from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
+from lemonpress.students.train import Base, Training, fine_tune
+from lemonpress.weights import load_causal, ordinary_folder
+
+
+@dataclass(frozen=True)
+class Built:
+    """A corpus with the funnel that made it."""
+
+    corpus: Corpus
+    funnel: list[Step]
+
+
+def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
+    """Judge the pools for one corpus and write it: pairs, critics, rows.
+
+    Args:
+        run: The run.
+        name: A corpus of the recipe.
+        pools: Scored sentences, from `press`.
+    """
+    sentences = [shard for pool in pools for shard in pool.sentences]
+    scores = [shard for pool in pools for shard in pool.scores]
+    verdicts = judge(run, name, sentences, scores, "ordered")
+    corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / name)
+    return Built(corpus, [*_sampling(sentences), *verdicts.funnel])
+
+
+@dataclass(frozen=True)
+class Bases:
+    """The student's base: its weights here, and the repository that names it."""
+
+    model: Model
+    base: Base
+    release: Release | None
+
+
+def publish_base(run: Run, to: Destination) -> Bases:
+    """Make sure that the student's base has a repository and a commit.
+
+    Package weights are released under their own name; a Hub model has both already.
+
+    Raises:
+        UserError: The base is a local folder, which nobody else could load.
+    """
+    student = run.recipe.student
+    assert student is not None
+    model = resolve(student.model, student.revision, where="student.model")
+    folder = ordinary_folder(model)
+    if student.model.startswith("package:"):
+        release = release_base(run, model, folder, to)
+        assert release.commit is not None
+        return Bases(model, Base(folder, release.repo_id, release.commit), release)
+    if model.commit.startswith("sha256:"):
+        raise UserError(f"student.model: {student.model} is a local folder; publish it first and give its Hub id")
+    return Bases(model, Base(folder, model.id, model.commit), None)
+
+
+def train_student(run: Run, base: Base, built: Mapping[str, Built]) -> Training:
+    """Fine-tune the student on the training splits of all corpora (paper, section 3.3, first stage)."""
+    student = run.recipe.student
+    assert student is not None
+    rows = run.folder / "training" / "round-0.parquet"
+    training_rows([(one.corpus.task, one.corpus.read("train")) for one in built.values()], rows)
+    return fine_tune(
+        rows, base, student, student.sft, run.folder / "students" / "round-0", run.recipe.seed, resume=True
+    )
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of self-distillation.
+
+    Attributes:
+        distilled: D_para: the student's own pairs that the critics kept, by corpus.
+        training: The student trained on them.
+    """
+
+    distilled: dict[str, Built]
+    training: Training
+
+
+def self_distil(
+    run: Run, base: Base, pools: Sequence[Pool], built: Mapping[str, Built], student: Training, number: int
+) -> Round:
+    """One round: fresh teacher sentences, the student's candidates, the same critics, train again.
+
+    Args:
+        run: The run.
+        base: The student's base.
+        pools: Where fresh sentences come from.
+        built: The first corpora: their sentences are not fresh, their test contexts are left alone.
+        student: The student that writes, and that is trained further.
+        number: Of the round, from 1.
+
+    Raises:
+        UserError: The critics keep none of the student's pairs.
+    """
+    recipe, settings = run.recipe, run.recipe.self_distillation
+    assert settings is not None
+    assert recipe.student is not None
+    sentences = [shard for pool in pools for shard in pool.sentences]
+    distilled = {}
+    for name, one in built.items():
+        task = one.corpus.task
+        used = {text for split in one.corpus.rows for row in _texts(one.corpus, split) for text in row}
+        contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}
+        allowed = [key for key in contexts if split_of(key, recipe.corpora[name].holdout) == "train"]
+        fresh = fresh_sentences(sentences, used, allowed, settings.sentences, recipe.seed + number)
+        shards = press_candidates(run.store, student.folder, task, fresh, settings, recipe.seed + number)
+        scores = score(run, shards, "from_first", f"{name}, round {number}", [name])
+        verdicts = judge(run, name, shards, scores, "from_first")
+        corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
+        distilled[name] = Built(corpus, verdicts.funnel)
+    rows = run.folder / "training" / f"round-{number}.parquet"
+    parts = [(one.corpus.task, one.corpus.read("train")) for one in distilled.values()]
+    if settings.union:
+        parts += [(one.corpus.task, one.corpus.read("train").select(["source", "target"])) for one in built.values()]
+    if training_rows(parts, rows) == 0:
+        raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
+    sft = {**recipe.student.sft, **recipe.student.distilled_sft}
+    out = run.folder / "students" / f"round-{number}"
+    return Round(
+        distilled, fine_tune(rows, base, recipe.student, sft, out, recipe.seed, resume=True, start=student.folder)
+    )
+
+
+def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[Task, dict[str, list[Score]]]:
+    """Compare Copy-Input, the base prompted zero-shot, and students on held-out sentences.
+
+    Args:
+        run: The run.
+        base: The students' base; it is the zero-shot system, and measures fluency.
+        students: Trained students by row name.
+    """
+    recipe, settings = run.recipe, run.recipe.benchmark
+    assert settings is not None
+    base_key = {"id": base.base.id, "weights": base.model.commit}
+    systems = [System("Copy-Input", {"system": "copy-input"}, None)]
+    systems.append(
+        System("Base, zero-shot", {"system": "zero-shot", **base_key}, cache(lambda: ZeroShot.load(base.base.folder)))
+    )
+    for name, training in students.items():
+        key = {"system": "student", "weights": file_digest(training.folder / "model.safetensors")}
+        systems.append(System(name, key, cache(lambda folder=training.folder: Student.load(folder))))
+    tasks: list[Task] = list(dict.fromkeys(corpus.task for corpus in recipe.corpora.values()))
+    judge_model = _fluency(base)
+    results: dict[Task, dict[str, list[Score]]] = {}
+    for task in tasks:
+        full = load_benchmark(recipe.resolve_path(settings.path), task)
+        part = Benchmark(full.name, full.sources[: settings.count], full.references[: settings.count], task)
+        results[task] = compare(run.store, systems, part, judge_model, settings.max_new_tokens)
+    return results
+
+
+def benchmark_text(results: Mapping[Task, Mapping[str, list[Score]]]) -> str:
+    """The tables of all tasks, as Markdown."""
+    return "\n\n".join(f"**{task}**\n\n{render_table(dict(rows))}" for task, rows in results.items())
+
+
+def publish_student(
+    run: Run,
+    base: Bases,
+    first: Training,
+    last: Training,
+    corpora: Sequence[Release],
+    table: str | None,
+    to: Destination,
+) -> Release:
+    """Publish the last student of a run."""
+    facts: dict[str, Any] = {
+        **{f"rows, {task}": count for task, count in first.rows.items()},
+        **{f"rows, {task}, self-distillation": count for task, count in last.rows.items() if last is not first},
+        "steps": first.steps + (last.steps if last is not first else 0),
+        "tokens": first.tokens + (last.tokens if last is not first else 0),
+        "loss, first steps": round(first.first_loss, 3),
+        "loss, last steps": round(last.last_loss, 3),
+    }
+    named = (base.base.id, base.base.commit)
+    return release_student(run, last, named, base.model, corpora, facts, table, to)
+
+
+def read_back(
+    to: Destination, corpora: Sequence[tuple[Release, Task]], student: Release, sources: Sequence[str]
+) -> dict[str, Any]:
+    """Load releases by tag in a fresh process that has only ``HF_ENDPOINT`` set, and rewrite some sentences.
+
+    Returns:
+        ``rows`` of each configuration and split, and the ``texts`` written.
+
+    Raises:
+        RuntimeError: The stock clients could not load what was released.
+    """
+    request = {
+        "datasets": [(r.repo_id, config, r.tag) for r, task in corpora for config in (task, "rejected")],
+        "model": (student.repo_id, student.tag),
+        "prompts": [prompt(task, source) for _, task in corpora[:1] for source in sources],
+    }
+    with tempfile.TemporaryDirectory(prefix="lemonpress-read-back-") as cache_folder:
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))},
+            "HF_ENDPOINT": to.endpoint,
+            "HF_HOME": cache_folder,
+        }
+        script = Path(__file__).parent / "hub" / "read_back.py"
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            input=json.dumps(request),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"the released files do not load with the stock clients:\n{done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def _assemble(run: Run, name: str, shards: Sequence[Shard], folder: Path, holdout: float | None = None) -> Corpus:
+    settings = run.recipe.corpora[name]
+    schema = corpus_schema([(critic.name, critic.description) for critic in run.critics[name]])
+    share = settings.holdout if holdout is None else holdout
+    return assemble(shards, folder, settings.task, schema, share, settings.rejected_rows, run.recipe.seed)
+
+
+def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
+    table = corpus.read(split)
+    return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
+
+
+def _sampling(sentences: Sequence[Shard]) -> list[Step]:
+    """The funnel before there are pairs: samples, well-formed sentences, distinct ones."""
+    sampled = formed = distinct = 0
+    for shard in sentences:
+        table = shard.table("sentences")
+        sampled += sum(table["sampled"].to_pylist())
+        formed += sum(sum(counts) for counts in table["counts"].to_pylist())
+        distinct += sum(len(texts) for texts in table["sentences"].to_pylist())
+    return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)]
+
+
+def _fluency(base: Bases) -> Judge:
+    @cache
+    def loaded() -> tuple[Any, Any]:
+        return load_causal(base.base.folder)
+
+    def measure(texts: Sequence[str]) -> tuple[np.ndarray, str]:
+        from lemonpress.metrics.fluency import perplexity, signature
+
+        model, tokenizer = loaded()
+        name = f"{base.base.id}@{base.model.commit[:19]}"
+        return perplexity(texts, model, tokenizer, 16), signature(name, model, tokenizer)
+
+    return Judge(f"{base.base.id}@{base.model.commit}", measure)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a whole walk made."""
+
+    pools: list[Pool]
+    built: dict[str, Built]
+    corpora: dict[str, Release]
+    base: Bases
+    students: dict[str, Training]
+    rounds: list[Round]
+    table: str | None
+    student: Release
+
+
+def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
+    """The whole walk of a recipe with a student.
+
+    Args:
+        run: The run.
+        to: Where releases go.
+        announce: Told of each stage as it begins.
+
+    Raises:
+        UserError: Something is wrong with the recipe, its inputs, or the Hub; or the critics kept too little.
+    """
+    recipe = run.recipe
+    if recipe.student is None:
+        raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")
+    announce("Press: contexts, next sentences, scores")
+    pools = press(run)
+    announce("Judge: pairs, critics, rows")
+    built = {name: build_corpus(run, name, pools) for name in recipe.corpora}
+    _require_rows(built)
+    announce(f"Release the corpora and the base to {to.endpoint}")
+    releases = {name: release_corpus(run, name, one.corpus, one.funnel, to) for name, one in built.items()}
+    base = publish_base(run, to)
+    announce("Train the student")
+    student = train_student(run, base.base, built)
+    students = {"Student": student}
+    rounds: list[Round] = []
+    for number in range(1, (recipe.self_distillation.rounds if recipe.self_distillation else 0) + 1):
+        announce(f"Self-distillation, round {number}")
+        rounds.append(self_distil(run, base.base, pools, built, student, number))
+        student = rounds[-1].training
+        students[f"Student, self-distilled {number}x"] = student
+    table = None
+    if recipe.benchmark:
+        announce("Benchmark")
+        table = benchmark_text(benchmark(run, base, students))
+    announce("Release the student")
+    released = publish_student(run, base, students["Student"], student, list(releases.values()), table, to)
+    return Walked(pools, built, releases, base, students, rounds, table, released)
+
+
+def _require_rows(built: Mapping[str, Built]) -> None:
+    for name, one in built.items():
+        if one.corpus.rows["train"] == 0:
+            raise UserError(
+                f"corpora.{name}: the critics kept no training pair; use more contexts, a larger k or milder critics"
+            )

@@ -1,0 +1,213 @@
+"""Release folders: what a corpus, base or student looks like before it is published."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lemonpress.corpora import SPLITS, Corpus
+from lemonpress.funnel import Step
+from lemonpress.hub.cards import ConfigFiles, CorpusCard, ModelCard, render_corpus_card, render_model_card
+from lemonpress.hub.destination import Destination
+from lemonpress.hub.plots import funnel_plot
+from lemonpress.hub.provenance import provenance
+from lemonpress.hub.release import Release, release
+from lemonpress.packages import PACKAGES
+from lemonpress.pressing import Run
+from lemonpress.recipes import DatasetContexts, FileContexts, Recipe, TeacherContexts
+from lemonpress.rows import describe
+from lemonpress.sources import Model
+from lemonpress.students.prompts import prompt
+from lemonpress.students.train import Training
+
+CORPUS_SECTIONS = ("seed", "shard_size", "teacher", "contexts", "sentences", "corpora")
+_EXAMPLE = "The council voted on Tuesday to close the old bridge for six weeks while its supports are repaired."
+_INSTRUCT_NOTE = (
+    "The weights come from an instruction-tuned model whose own training data was partly written by large language "
+    "models; check those terms where that matters to you."
+)
+
+
+def release_corpus(run: Run, name: str, corpus: Corpus, funnel: Sequence[Step], to: Destination) -> Release:
+    """Publish a corpus: its splits, a sample of the rejected pairs, card, funnel plot and provenance."""
+    recipe = run.recipe
+    repo_id = f"{recipe.namespace}/{name}"
+    critics = run.critics[name]
+    models = {"teacher": run.teacher_model} | {c.name: m for c in critics if (m := getattr(c, "model", None))}
+    licence = run.teacher_model.licence
+    origin = provenance(
+        recipe,
+        models,
+        {"all": recipe.seed},
+        funnel,
+        {"corpus": licence, **{role: model.licence for role, model in models.items()}},
+        sections=CORPUS_SECTIONS,
+    )
+    rejected = pq.read_table(corpus.folder / "rejected" / "train.parquet")
+    card = CorpusCard(
+        repo_id=repo_id,
+        version=recipe.version,
+        task=corpus.task,
+        licence=licence,
+        configs=[
+            ConfigFiles(corpus.task, True, {s: (f"{corpus.task}/{s}.parquet", corpus.rows[s]) for s in SPLITS}),
+            ConfigFiles("rejected", False, {"train": ("rejected/train.parquet", corpus.rejected)}),
+        ],
+        schema={
+            corpus.task: describe(pq.read_schema(corpus.file("train"))),
+            "rejected": describe(rejected.schema),
+        },
+        funnel=funnel,
+        examples=_some(corpus.read("train"), 8, ("source", "target")),
+        rejected_examples=_some(rejected, 6, ("source", "target", "critic", "score")),
+        statistics=corpus.statistics,
+        provenance=origin,
+        teacher=run.teacher_model.id,
+        critics=[(critic.name, critic.description) for critic in critics] + _diversity(recipe, name),
+        contexts=describe_contexts(recipe),
+        endpoint=_shown(to),
+        notes=_notes(run.teacher_model),
+    )
+    with _staged(recipe, name, origin) as folder:
+        for part in (corpus.task, "rejected"):
+            shutil.copytree(corpus.folder / part, folder / part, copy_function=os.link)
+        funnel_plot(funnel, folder / "funnel.png", f"{name}: what each step kept")
+        (folder / "README.md").write_text(render_corpus_card(card), encoding="utf-8")
+        return release(folder, repo_id, "dataset", recipe.version, to)
+
+
+def release_base(run: Run, model: Model, folder: Path, to: Destination) -> Release:
+    """Publish dequantised package weights as a model repository of their own name."""
+    recipe = run.recipe
+    origin_id = PACKAGES[model.id.removeprefix("package:").split("==")[0]].origin
+    name = f"{origin_id.split('/')[-1]}-dequantised"
+    origin = provenance(recipe, {"weights": model}, {}, [], {"weights": model.licence}, sections=())
+    card = ModelCard(
+        repo_id=f"{recipe.namespace}/{name}",
+        version=recipe.version,
+        kind="base",
+        licence=model.licence,
+        base_id=origin_id,
+        base_commit=f"{model.id} ({model.commit})",
+        datasets=(),
+        prompts={"continuation": _EXAMPLE},
+        training={},
+        table_markdown=None,
+        provenance=origin,
+        endpoint=_shown(to),
+        notes=_notes(model),
+    )
+    return _release_model(recipe, card, folder, origin, to)
+
+
+def release_student(
+    run: Run,
+    training: Training,
+    base: tuple[str, str],
+    base_model: Model,
+    corpora: Sequence[Release],
+    facts: Mapping[str, Any],
+    table: str | None,
+    to: Destination,
+) -> Release:
+    """Publish a student: merged weights, adapter, card with the benchmark table, provenance."""
+    recipe = run.recipe
+    assert recipe.student is not None
+    base_id, base_commit = base
+    origin = provenance(
+        recipe,
+        {"base": Model(base_id, base_commit, training.folder, base_model.licence), "teacher": run.teacher_model},
+        {"all": recipe.seed},
+        [],
+        {"student": base_model.licence, "base": base_model.licence},
+    )
+    origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
+    card = ModelCard(
+        repo_id=f"{recipe.namespace}/{recipe.student.name}",
+        version=recipe.version,
+        kind="student",
+        licence=base_model.licence,
+        base_id=base_id,
+        base_commit=base_commit,
+        datasets=[(c.repo_id, recipe.version) for c in corpora],
+        prompts={task: prompt(task, _EXAMPLE) for task in dict.fromkeys(c.task for c in recipe.corpora.values())},
+        training=facts,
+        table_markdown=table,
+        provenance=origin,
+        endpoint=_shown(to),
+        notes=_notes(base_model),
+    )
+    return _release_model(recipe, card, training.folder, origin, to)
+
+
+def describe_contexts(recipe: Recipe) -> str:
+    """Where the contexts of a recipe come from, as a sentence."""
+    parts = []
+    for settings in recipe.contexts.values():
+        match settings:
+            case TeacherContexts():
+                parts.append(f"{settings.count} were sampled from the teacher after a short prefix")
+            case FileContexts():
+                parts.append(f"{settings.count or 'all'} paragraphs were read from `{Path(settings.path).name}`")
+            case DatasetContexts():
+                parts.append(f"{settings.count or 'all'} were read from `{settings.path}` ({settings.column})")
+    return f"Contexts: {'; '.join(parts)}."
+
+
+def _release_model(
+    recipe: Recipe, card: ModelCard, weights: Path, origin: Mapping[str, Any], to: Destination
+) -> Release:
+    with _staged(recipe, card.repo_id.split("/")[1], origin) as folder:
+        shutil.copytree(weights, folder, copy_function=_link, dirs_exist_ok=True)
+        (folder / "README.md").write_text(render_model_card(card), encoding="utf-8")
+        return release(folder, card.repo_id, "model", recipe.version, to)
+
+
+@contextmanager
+def _staged(recipe: Recipe, name: str, origin: Mapping[str, Any]) -> Iterator[Path]:
+    from lemonpress.home import run_folder
+
+    run_folder(recipe.name).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".release-{name}-", dir=run_folder(recipe.name)) as scratch:
+        folder = Path(scratch)
+        (folder / "provenance.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+        yield folder
+
+
+def _link(source: str, target: str) -> None:
+    """Hard link where the disk allows it, copy where weights lie on another one."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _some(table: pa.Table, count: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Rows spread evenly over a table."""
+    step = max(1, table.num_rows // count)
+    rows: list[dict[str, Any]] = table.select(list(columns)).take(pa.array(range(0, table.num_rows, step))).to_pylist()
+    return rows[:count]
+
+
+def _diversity(recipe: Recipe, name: str) -> list[tuple[str, str]]:
+    settings = recipe.corpora[name].diversity
+    if settings is None:
+        return []
+    return [
+        ("diversity", f"best pair of each group joined by {settings.edges} above {settings.above:g} (Algorithm 1)")
+    ]
+
+
+def _notes(model: Model) -> list[str]:
+    return [_INSTRUCT_NOTE] if "instruct" in model.id.lower() or "smollm2" in model.id.lower() else []
+
+
+def _shown(to: Destination) -> str | None:
+    return to.endpoint if to.local else None

@@ -1,0 +1,145 @@
+"""Self-distillation: fresh teacher sentences, the student's own candidates, and the shards that critics judge."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lemonpress.engine.local import Task as ShardTask
+from lemonpress.engine.local import Tick, run_stage
+from lemonpress.engine.store import Output, Shard, Stage, Store
+from lemonpress.recipes import SelfDistillationSettings, Task
+from lemonpress.rows import SENTENCES, TRAINING, content_id
+from lemonpress.sources import file_digest
+from lemonpress.splitting import flaw, normalise
+from lemonpress.students.generate import Student
+
+_SHARD_SOURCES = 32
+
+
+def fresh_sentences(
+    pools: Iterable[Shard], used: set[str], allowed: Iterable[str], count: int, seed: int
+) -> list[dict[str, str]]:
+    """Teacher sentences that no training pair holds.
+
+    Args:
+        pools: Sentence shards.
+        used: Sentences of the corpora, as source or target.
+        allowed: Contexts they may come from: those of the training split.
+        count: How many at most.
+        seed: Decides which, by content hash.
+
+    Returns:
+        ``source`` and ``domain`` of each, in the order of their hashes.
+    """
+    contexts = set(allowed)
+    found: dict[str, dict[str, str]] = {}
+    for shard in pools:
+        for row in shard.table("sentences").to_pylist():
+            if row["context_id"] in contexts:
+                for text in row["sentences"]:
+                    if text not in used:
+                        found[content_id("fresh", str(seed), text)] = {"source": text, "domain": row["domain"]}
+    return [found[key] for key in sorted(found)[:count]]
+
+
+def press_candidates(
+    store: Store,
+    student_folder: Path,
+    task: Task,
+    sources: Sequence[dict[str, str]],
+    settings: SelfDistillationSettings,
+    seed: int,
+) -> list[Shard]:
+    """Let the student rewrite fresh sentences (paper, section 3.3).
+
+    Args:
+        store: Finished and new shards.
+        student_folder: The student's publishable tree.
+        task: What to write.
+        sources: As `fresh_sentences` gives them.
+        settings: Candidates a source and sampling.
+        seed: Of the recipe.
+
+    Returns:
+        Shards with rows of `rows.SENTENCES`: the source first, then its distinct well-formed candidates.
+    """
+    loaded: list[Student] = []
+
+    def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
+        if not loaded:
+            loaded.append(Student.load(student_folder))
+        chunk = sources[index * _SHARD_SOURCES : (index + 1) * _SHARD_SOURCES]
+        texts = loaded[0].generate(
+            task,
+            [row["source"] for row in chunk],
+            n=settings.candidates,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_new_tokens=settings.max_new_tokens,
+            seed=seed,
+            progress=lambda done: tick(done),
+        )
+        rows = [_group(row, written) for row, written in zip(chunk, texts, strict=True)]
+        return Output({"sentences": pa.Table.from_pylist(rows, schema=SENTENCES)}, {"rows": len(rows)})
+
+    stage = Stage(
+        "candidates",
+        1,
+        {
+            "task": task,
+            "student": file_digest(student_folder / "model.safetensors"),
+            "sources": [row["source"] for row in sources],
+            "seed": seed,
+            **settings.model_dump(mode="json", exclude={"rounds", "sentences", "union"}),
+        },
+    )
+    tasks = [
+        ShardTask((), min(_SHARD_SOURCES, len(sources) - start)) for start in range(0, len(sources), _SHARD_SOURCES)
+    ]
+    return run_stage(store, stage, tasks, work, f"student's candidates ({task})", "sentence")
+
+
+def training_rows(corpora: Iterable[tuple[Task, pa.Table]], file: Path) -> int:
+    """Write the training file of a student: every task's pairs.
+
+    Returns:
+        Rows written.
+    """
+    parts = [
+        pa.table(
+            {"task": pa.repeat(pa.scalar(task), rows.num_rows), "source": rows["source"], "target": rows["target"]},
+            schema=TRAINING,
+        )
+        for task, rows in corpora
+    ]
+    table = pa.concat_tables(parts) if parts else TRAINING.empty_table()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_suffix(".new")
+    pq.write_table(table, scratch, compression="zstd")
+    scratch.replace(file)
+    return table.num_rows
+
+
+def _group(row: dict[str, str], written: Sequence[str]) -> dict[str, object]:
+    source = row["source"]
+    distinct: dict[str, str] = {normalise(source): source}
+    counts: dict[str, int] = {normalise(source): 1}
+    dropped: dict[str, int] = {}
+    for text in written:
+        reason = flaw(text) if text else "unfinished"
+        if reason:
+            dropped[reason] = dropped.get(reason, 0) + 1
+            continue
+        distinct.setdefault(normalise(text), text)
+        counts[normalise(text)] = counts.get(normalise(text), 0) + 1
+    return {
+        "context_id": content_id(source),
+        "context": source,
+        "domain": row["domain"],
+        "sentences": list(distinct.values()),
+        "counts": list(counts.values()),
+        "sampled": len(written),
+        "dropped": sorted(dropped.items()),
+    }
