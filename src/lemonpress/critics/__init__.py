@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from lemonpress.critics.base import Critic
 from lemonpress.critics.entities import Entities
 from lemonpress.critics.similarity import Similarity
-from lemonpress.critics.surface import Compression, Length, Numbers, RougeL
+from lemonpress.critics.surface import Compression, Length, Numbers, Repetition, RougeL
 from lemonpress.recipes import (
     CompressionSettings,
     CriticSettings,
     EntitySettings,
     LengthSettings,
     NumberSettings,
+    RepetitionSettings,
     RougeSettings,
     SimilaritySettings,
 )
@@ -41,6 +42,8 @@ def _build(settings: CriticSettings, find: Resolve) -> Critic:
             return Compression(settings)
         case NumberSettings():
             return Numbers(settings)
+        case RepetitionSettings():
+            return Repetition(settings)
         case RougeSettings():
             return RougeL(settings)
         case SimilaritySettings():

@@ -7,12 +7,12 @@ import numpy as np
 
 from lemonpress.critics.base import Floats, Mask, agreement
 from lemonpress.pairs import Index, Shard
-from lemonpress.recipes import CompressionSettings, LengthSettings, NumberSettings, RougeSettings
+from lemonpress.recipes import CompressionSettings, LengthSettings, NumberSettings, RepetitionSettings, RougeSettings
 
 _NUMERAL = re.compile(r"\d+(?:[.:]\d+)*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SCALED = re.compile(r"(\d+(?:\.\d+)?) (hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+_SCALED = re.compile(r"(\d+(?:\.\d+)?) ?(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,28 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Repetition:
+    """Share of word trigrams that stand earlier in the same sentence; the worse of the two sentences counts."""
+
+    settings: RepetitionSettings
+    name: str = "repetition"
+    cost: int = 15
+    scorer: None = None
+    symmetric: bool = True
+
+    @property
+    def description(self) -> str:
+        return f"share of repeated word trigrams in either sentence, kept up to {self.settings.max:g}"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        shares = np.array([repeated_share(sentence) for sentence in shard.sentences])
+        return np.maximum(shares[sources], shares[targets])
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores <= self.settings.max
+
+
+@dataclass(frozen=True)
 class RougeL:
     """ROUGE-L F1 without stemming: too much overlap is no paraphrase (paper, section 3.2)."""
 
@@ -102,6 +124,13 @@ class RougeL:
 
     def keeps(self, scores: Floats) -> Mask:
         return scores <= self.settings.max
+
+
+def repeated_share(sentence: str) -> float:
+    """Share of a sentence's word trigrams that occur earlier in it; 0 where there are none."""
+    words = re.findall(r"\w+", sentence.casefold())
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1 - len(set(trigrams)) / len(trigrams) if trigrams else 0.0
 
 
 def numbers(sentence: str) -> frozenset[str]:

@@ -7,6 +7,7 @@ from lemonpress.recipes.critics import (
     EntitySettings,
     LengthSettings,
     NumberSettings,
+    RepetitionSettings,
     RougeSettings,
     SimilaritySettings,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "LoraSettings",
     "NumberSettings",
     "Recipe",
+    "RepetitionSettings",
     "RougeSettings",
     "SelfDistillationSettings",
     "SentenceSettings",

@@ -42,6 +42,13 @@ class RougeSettings(Section):
     max: Unit = Field(0.75, description="largest allowed ROUGE-L F1 of source and target")
 
 
+class RepetitionSettings(Section):
+    """Share of word trigrams that a sentence says again; small teachers loop (ours)."""
+
+    critic: Literal["repetition"]
+    max: Unit = Field(0.0, description="largest allowed share of repeated trigrams in either sentence")
+
+
 class SimilaritySettings(Section):
     """Cosine of sentence embeddings: the offline stand-in for entailment."""
 
@@ -62,7 +69,13 @@ class EntitySettings(Section):
 
 
 CriticSettings = Annotated[
-    LengthSettings | CompressionSettings | NumberSettings | RougeSettings | SimilaritySettings | EntitySettings,
+    LengthSettings
+    | CompressionSettings
+    | NumberSettings
+    | RepetitionSettings
+    | RougeSettings
+    | SimilaritySettings
+    | EntitySettings,
     Field(discriminator="critic"),
 ]
 

@@ -1,0 +1,68 @@
+"""What every critic says of a few pairs, kept or not: for people, not for corpora."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lemonpress.critics.base import Critic
+from lemonpress.critics.cascade import Tables
+from lemonpress.pairs import Shard
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One critic's word on one pair.
+
+    Attributes:
+        critic: Its name.
+        score: Rounded to 1e-4, as in a corpus.
+        kept: Whether the score passes.
+        description: What the score means and which pass.
+    """
+
+    critic: str
+    score: float
+    kept: bool
+    description: str
+
+
+def explain(source: str, target: str, critics: Sequence[Critic]) -> list[Verdict]:
+    """Ask every critic about one pair; see `explain_many`."""
+    return explain_many([source], [target], critics)[0]
+
+
+def explain_many(sources: Sequence[str], targets: Sequence[str], critics: Sequence[Critic]) -> list[list[Verdict]]:
+    """Ask every critic about some pairs in one batch.
+
+    Unlike the cascade, a critic is asked about pairs that another one rejected too. Diversity compares the pairs of a
+    corpus with each other and has no word on a single one.
+
+    Args:
+        sources: One sentence a pair.
+        targets: As many rewritings.
+        critics: Those of a corpus, from `lemonpress.critics.build`.
+
+    Returns:
+        For each pair one verdict a critic, from the cheapest critic to the dearest.
+
+    Raises:
+        ValueError: The lists differ in length, or a text is blank.
+    """
+    if len(sources) != len(targets):
+        raise ValueError(f"{len(sources)} sources but {len(targets)} targets")
+    if not all(text.strip() for text in (*sources, *targets)):
+        raise ValueError("a blank text cannot be judged")
+    if not sources:
+        return []
+    place = {text: number for number, text in enumerate(dict.fromkeys([*sources, *targets]))}
+    shard = Shard.of_groups([("explained", "", list(place))])
+    tables = Tables(shard)
+    ones = np.array([place[text] for text in sources], dtype=np.int64)
+    others = np.array([place[text] for text in targets], dtype=np.int64)
+    verdicts: list[list[Verdict]] = [[] for _ in sources]
+    for critic in sorted(critics, key=lambda critic: critic.cost):
+        scores = tables.score(critic, ones, others)
+        for said, score, kept in zip(verdicts, scores.tolist(), critic.keeps(scores).tolist(), strict=True):
+            said.append(Verdict(critic.name, score, kept, critic.description))
+    return verdicts
