@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from lemonpress.errors import UserError
 from lemonpress.recipes import ContextSettings, DatasetContexts, FileContexts, TeacherContexts
 from lemonpress.rows import CONTEXTS, content_id
-from lemonpress.sentences import first_sentence, flaw
+from lemonpress.splitting import first_sentence, flaw
 from lemonpress.teachers.causal_lm import CausalTeacher, seeded_noise
 
 _CITIES = (
@@ -98,13 +99,16 @@ def _sample_context(teacher: CausalTeacher, settings: TeacherContexts, label: st
         )
         wanted = int(choose.integers(settings.sentences[0], settings.sentences[1] + 1))
         noise = seeded_noise(seed, tag, 1, settings.max_new_tokens)
-        [text] = teacher.sample(
-            prefix, noise, settings.temperature, settings.top_p, lambda text, n=wanted: len(_whole(text, n)) == n
-        )
+        enough = partial(_holds, wanted)
+        [text] = teacher.sample(prefix, noise, settings.temperature, settings.top_p, enough)
         sentences = _whole(text, wanted)
         if sentences and not any(flaw(sentence) for sentence in sentences):
             return " ".join([prefix, *sentences])
     raise UserError(f"contexts: the teacher writes no whole sentence after {prefix!r}; change contexts' prefixes")
+
+
+def _holds(wanted: int, text: str) -> bool:
+    return len(_whole(text, wanted)) == wanted
 
 
 def _whole(text: str, most: int) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -133,7 +134,7 @@ def _distinct(tables: Iterable[pa.Table], seen: set[str]) -> Iterator[pa.Table]:
 def _sample_rejected(tables: Iterable[pa.Table], task: str, most: int, seed: int) -> pa.Table:
     """The rejected pairs with the smallest seeded hashes, at most so many a critic."""
     heaps: dict[str, list[tuple[int, str]]] = {}
-    rows: dict[str, dict[str, object]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for table in tables:
         for critic in dict.fromkeys(table["critic"].to_pylist()):
             heap = heaps.setdefault(critic, [])
@@ -155,7 +156,7 @@ def _sample_rejected(tables: Iterable[pa.Table], task: str, most: int, seed: int
     return pa.Table.from_pylist(ordered, schema=REJECTED)
 
 
-def _some(table: pa.Table, most: int, seed: int) -> list[dict[str, object]]:
+def _some(table: pa.Table, most: int, seed: int) -> list[dict[str, Any]]:
     """At most so many rows of one shard, drawn by seed and shard size."""
     if table.num_rows <= most:
         return table.to_pylist()

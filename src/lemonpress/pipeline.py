@@ -14,28 +14,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lemonpress.corpora import Corpus, assemble, split_of
 from lemonpress.engine.store import Shard
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, Score
 from lemonpress.evaluation.benchmark import load as load_benchmark
-from lemonpress.evaluation.systems import Judge, System, compare
+from lemonpress.evaluation.systems import System, compare, perplexity_judge
 from lemonpress.evaluation.table import render as render_table
 from lemonpress.funnel import Step
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.release import Release
 from lemonpress.pressing import Pool, Run, judge, press, score
 from lemonpress.publishing import release_base, release_corpus, release_student
-from lemonpress.recipes import Task
+from lemonpress.recipes import Task, digest
 from lemonpress.rows import corpus_schema
 from lemonpress.sources import Model, file_digest, resolve
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import prompt
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
 from lemonpress.students.train import Base, Training, fine_tune
-from lemonpress.weights import load_causal, ordinary_folder
+from lemonpress.weights import ordinary_folder
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,7 @@ def train_student(run: Run, base: Base, built: Mapping[str, Built]) -> Training:
     assert student is not None
     rows = run.folder / "training" / "round-0.parquet"
     training_rows([(one.corpus.task, one.corpus.read("train")) for one in built.values()], rows)
-    return fine_tune(
-        rows, base, student, student.sft, run.folder / "students" / "round-0", run.recipe.seed, resume=True
-    )
+    return _fine_tune(run, rows, base, student.sft, 0, None)
 
 
 @dataclass(frozen=True)
@@ -154,10 +150,7 @@ def self_distil(
     if training_rows(parts, rows) == 0:
         raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
     sft = {**recipe.student.sft, **recipe.student.distilled_sft}
-    out = run.folder / "students" / f"round-{number}"
-    return Round(
-        distilled, fine_tune(rows, base, recipe.student, sft, out, recipe.seed, resume=True, start=student.folder)
-    )
+    return Round(distilled, _fine_tune(run, rows, base, sft, number, student))
 
 
 def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[Task, dict[str, list[Score]]]:
@@ -179,7 +172,7 @@ def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[T
         key = {"system": "student", "weights": file_digest(training.folder / "model.safetensors")}
         systems.append(System(name, key, cache(lambda folder=training.folder: Student.load(folder))))
     tasks: list[Task] = list(dict.fromkeys(corpus.task for corpus in recipe.corpora.values()))
-    judge_model = _fluency(base)
+    judge_model = perplexity_judge(f"{base.base.id}@{base.model.commit}", base.base.folder)
     results: dict[Task, dict[str, list[Score]]] = {}
     for task in tasks:
         full = load_benchmark(recipe.resolve_path(settings.path), task)
@@ -259,6 +252,27 @@ def _assemble(run: Run, name: str, shards: Sequence[Shard], folder: Path, holdou
     return assemble(shards, folder, settings.task, schema, share, settings.rejected_rows, run.recipe.seed)
 
 
+def _fine_tune(
+    run: Run, rows: Path, base: Base, sft: Mapping[str, Any], number: int, start: Training | None
+) -> Training:
+    """Train in a folder of its own content, so that another recipe's checkpoints are never in the way."""
+    settings = run.recipe.student
+    assert settings is not None
+    key = digest(
+        {
+            "rows": file_digest(rows),
+            "base": base.commit,
+            "student": settings.model_dump(mode="json"),
+            "sft": dict(sft),
+            "seed": run.recipe.seed,
+            "start": file_digest(start.folder / "model.safetensors") if start else None,
+        }
+    )
+    out = run.folder / "students" / f"round-{number}-{key[:12]}"
+    adapter = start.folder / "adapter" if start else None
+    return fine_tune(rows, base, settings, dict(sft), out, run.recipe.seed, resume=True, start=adapter)
+
+
 def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
     table = corpus.read(split)
     return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
@@ -273,21 +287,6 @@ def _sampling(sentences: Sequence[Shard]) -> list[Step]:
         formed += sum(sum(counts) for counts in table["counts"].to_pylist())
         distinct += sum(len(texts) for texts in table["sentences"].to_pylist())
     return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)]
-
-
-def _fluency(base: Bases) -> Judge:
-    @cache
-    def loaded() -> tuple[Any, Any]:
-        return load_causal(base.base.folder)
-
-    def measure(texts: Sequence[str]) -> tuple[np.ndarray, str]:
-        from lemonpress.metrics.fluency import perplexity, signature
-
-        model, tokenizer = loaded()
-        name = f"{base.base.id}@{base.model.commit[:19]}"
-        return perplexity(texts, model, tokenizer, 16), signature(name, model, tokenizer)
-
-    return Judge(f"{base.base.id}@{base.model.commit}", measure)
 
 
 @dataclass(frozen=True)

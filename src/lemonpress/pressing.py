@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Run:
         """
         teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
         critics = {
-            name: build(corpus.critics, lambda ref, rev, name=name: resolve(ref, rev, where=f"corpora.{name}.critics"))
+            name: build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
             for name, corpus in recipe.corpora.items()
         }
         return cls(recipe, run_folder(recipe.name), teacher, critics)

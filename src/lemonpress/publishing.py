@@ -35,7 +35,9 @@ _INSTRUCT_NOTE = (
 )
 
 
-def release_corpus(run: Run, name: str, corpus: Corpus, funnel: Sequence[Step], to: Destination) -> Release:
+def release_corpus(
+    run: Run, name: str, corpus: Corpus, funnel: Sequence[Step], to: Destination, *, dry_run: bool = False
+) -> Release:
     """Publish a corpus: its splits, a sample of the rejected pairs, card, funnel plot and provenance."""
     recipe = run.recipe
     repo_id = f"{recipe.namespace}/{name}"
@@ -80,7 +82,7 @@ def release_corpus(run: Run, name: str, corpus: Corpus, funnel: Sequence[Step], 
             shutil.copytree(corpus.folder / part, folder / part, copy_function=os.link)
         funnel_plot(funnel, folder / "funnel.png", f"{name}: what each step kept")
         (folder / "README.md").write_text(render_corpus_card(card), encoding="utf-8")
-        return release(folder, repo_id, "dataset", recipe.version, to)
+        return release(folder, repo_id, "dataset", recipe.version, to, dry_run=dry_run)
 
 
 def release_base(run: Run, model: Model, folder: Path, to: Destination) -> Release:

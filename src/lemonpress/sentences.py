@@ -54,7 +54,7 @@ def press(samples: list[str]) -> Pool:
 
 
 def sample_sentences(
-    contexts: pa.Table, teacher: CausalTeacher, settings: SentenceSettings, seed: int, tick: Callable[[int], None]
+    contexts: pa.Table, teacher: CausalTeacher, settings: SentenceSettings, seed: int, tick: Callable[[int], object]
 ) -> pa.Table:
     """Sample the next sentences of every context (paper, section 3.1).
 

@@ -117,7 +117,7 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import httpx
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
 
     named = f"{reference}@{revision}" if revision else reference
     try:
@@ -144,7 +144,7 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
             f"{where}: {address} cannot be reached for {named} ({type(error).__name__}); "
             "use a local folder or a package:NAME model"
         ) from None
-    licence = (info.card_data or {}).get("license") or "unknown"
+    licence = info.card_data.get("license", "unknown") if info.card_data else "unknown"
     return Model(reference, info.sha, Path(folder), str(licence))
 
 

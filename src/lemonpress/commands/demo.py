@@ -49,12 +49,13 @@ def run(args: argparse.Namespace) -> int:
     for release in releases:
         state = "released" if release.uploaded else "unchanged"
         print(f"  {release.repo_id:46} {release.tag}  {state:9}  {release.url}")
-    first = next(iter(walked.built.items()))
+    name, one = next(iter(walked.built.items()))
+    repo_id, tag = walked.corpora[name].repo_id, recipe.tag
     print(
         f"\nFiles: {opened.folder}\nLoad it:\n"
         f"  export HF_ENDPOINT={to.endpoint}\n"
-        f"  datasets.load_dataset({walked.corpora[first[0]].repo_id!r}, {first[1].corpus.task!r}, revision={recipe.tag!r})\n"
-        f"  transformers.AutoModelForCausalLM.from_pretrained({walked.student.repo_id!r}, revision={recipe.tag!r})\n"
+        f"  datasets.load_dataset({repo_id!r}, {one.corpus.task!r}, revision={tag!r})\n"
+        f"  transformers.AutoModelForCausalLM.from_pretrained({walked.student.repo_id!r}, revision={tag!r})\n"
         "Open the Space: make space      Serve the local Hub: make hub"
     )
     return 0

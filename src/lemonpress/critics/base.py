@@ -19,8 +19,8 @@ class Critic(Protocol):
         name: Column of its score and label in the funnel.
         description: What a score means and which pass, in a few words.
         cost: Rank in the cascade; cheap critics run first. The order never changes the result.
-        scorer: Names the model and settings whose scores are kept with the shard, so that no pair is scored twice; None
-            where scoring is cheaper than keeping.
+        scorer: Names the model and settings whose scores are kept with the shard, so that no pair is scored twice;
+            None where scoring is cheaper than keeping.
         symmetric: Whether (x, y) and (y, x) always score the same.
     """
 

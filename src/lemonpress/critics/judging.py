@@ -21,8 +21,8 @@ def candidate_pairs(shard: Shard, pairing: Pairing) -> tuple[Index, Index]:
 
     Args:
         shard: The sentences.
-        pairing: ``ordered``: all ordered pairs of a context's sentences; ``from_first``: each group's first sentence is
-            the source of all others (a source and a student's candidates).
+        pairing: ``ordered``: all ordered pairs of a context's sentences; ``from_first``: each group's first sentence
+            is the source of all others (a source and a student's candidates).
     """
     if pairing == "ordered":
         return shard.ordered_pairs()

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from lemonpress.engine.store import Output, Shard, Stage, Store
 
-Tick = Callable[[int], None]
+Tick = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,16 @@ def run_stage(store: Store, stage: Stage, tasks: Sequence[Task], work: Work, lab
         One finished shard a task.
     """
     done: list[Shard] = []
-    total = sum(task.size for task in tasks)
+    found = [store.find(stage, stage.key([s.digest for s in task.inputs], i)) for i, task in enumerate(tasks)]
+    total = sum(task.size for task, shard in zip(tasks, found, strict=True) if shard is None)
     with tqdm(total=total, desc=label, unit=unit, disable=None, delay=1, smoothing=0.1) as bar:
-        for index, task in enumerate(tasks):
-            key = stage.key([shard.digest for shard in task.inputs], index)
-            shard = store.find(stage, key)
+        for index, (task, shard) in enumerate(zip(tasks, found, strict=True)):
             if shard is None:
                 started, before = time.perf_counter(), bar.n
-                output = work(index, task.inputs, lambda count: bar.update(count) and None)
+                output = work(index, task.inputs, bar.update)
                 stats = {**output.stats, "seconds": round(time.perf_counter() - started, 3)}
+                key = stage.key([one.digest for one in task.inputs], index)
                 shard = store.write(stage, key, Output(output.tables, stats))
                 bar.update(task.size - (bar.n - before))
-            else:
-                bar.total -= task.size
-                bar.refresh()
             done.append(shard)
     return done

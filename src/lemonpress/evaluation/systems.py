@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +13,11 @@ from lemonpress.engine.local import Task as ShardTask
 from lemonpress.engine.local import Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.evaluation.benchmark import Benchmark, Score, score
+from lemonpress.metrics.fluency import perplexity, signature
 from lemonpress.recipes import Task
+from lemonpress.weights import load_causal
 
+_BATCH_TEXTS = 16
 _PREDICTIONS = pa.schema([("source", pa.string()), ("candidate", pa.string()), ("perplexity", pa.float64())])
 
 
@@ -56,6 +61,25 @@ class Judge:
 
     key: str
     measure: Callable[[Sequence[str]], tuple[np.ndarray, str]]
+
+
+def perplexity_judge(name: str, folder: Path) -> Judge:
+    """Measure fluency by the perplexity of a causal language model.
+
+    Args:
+        name: Its id and commit.
+        folder: Its ordinary weights.
+    """
+
+    @cache
+    def loaded() -> tuple[Any, Any]:
+        return load_causal(folder)
+
+    def measure(texts: Sequence[str]) -> tuple[np.ndarray, str]:
+        model, tokenizer = loaded()
+        return perplexity(texts, model, tokenizer, _BATCH_TEXTS), signature(name, model, tokenizer)
+
+    return Judge(name, measure)
 
 
 def compare(

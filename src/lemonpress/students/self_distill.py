@@ -79,7 +79,7 @@ def press_candidates(
             top_p=settings.top_p,
             max_new_tokens=settings.max_new_tokens,
             seed=seed,
-            progress=lambda done: tick(done),
+            progress=tick,
         )
         rows = [_group(row, written) for row, written in zip(chunk, texts, strict=True)]
         return Output({"sentences": pa.Table.from_pylist(rows, schema=SENTENCES)}, {"rows": len(rows)})

@@ -51,7 +51,14 @@ class Training:
 
 
 def fine_tune(
-    rows: Path, base: Base, settings: StudentSettings, sft: dict[str, Any], out: Path, seed: int, resume: bool
+    rows: Path,
+    base: Base,
+    settings: StudentSettings,
+    sft: dict[str, Any],
+    out: Path,
+    seed: int,
+    resume: bool,
+    start: Path | None = None,
 ) -> Training:
     """Train a LoRA student and write what is published of it.
 
@@ -63,6 +70,7 @@ def fine_tune(
         out: Working folder; gets ``merged/`` (the publishable tree), ``training.json`` and, while it trains,
             ``checkpoints/``.
         seed: Seed of the adapter's weights, the order of rows and the choice among them.
+        start: Folder of an adapter of the same base and settings to train further; a fresh one by default.
         resume: Continue from the last checkpoint, and take a finished training as it is; else start anew.
 
     Returns:
@@ -72,18 +80,14 @@ def fine_tune(
         UserError: A training setting is wrong, the rows are missing, malformed, empty or all too long, a target
             module matches nothing, or `out` holds the checkpoints of another training.
     """
-    config = sft_config(sft, out / "checkpoints", seed)
-    pairs = _read(rows)
-    run = _run_digest(rows, base, settings, sft, seed)
-    if resume and (done := _finished(out, run)):
-        return done
-    checkpoint = _last_checkpoint(out, run) if resume else None
-    if checkpoint is None:
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        (out / "checkpoints").mkdir(parents=True)
-        (out / "checkpoints" / "run.json").write_text(json.dumps({"run": run}))
     with _quiet():
-        return _train(_sample(pairs, settings.max_rows, seed), base, settings, config, out, run, checkpoint)
+        config = sft_config(sft, out / "checkpoints", seed)
+        pairs = _read(rows)
+        run = _run_digest(rows, base, settings, sft, seed, start)
+        if resume and (done := _finished(out, run)):
+            return done
+        checkpoint = _last_checkpoint(out, run) if resume else None
+        return _train(_sample(pairs, settings.max_rows, seed), base, settings, config, out, run, checkpoint, start)
 
 
 def _train(
@@ -94,6 +98,7 @@ def _train(
     out: Path,
     run: str,
     checkpoint: Path | None,
+    start: Path | None,
 ) -> Training:
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -120,18 +125,20 @@ def _train(
         raise UserError(
             f"student.lora.target_modules: {settings.lora.target_modules} match nothing in the base"
         ) from error
+    if start is not None:
+        _load_adapter(trainer.model, start)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Progress(f"train {settings.name}"))
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    state = _run(trainer, checkpoint, out, run)
     seconds = time.monotonic() - started
-    losses = [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
     tenth = max(1, len(losses) // 10)
     training = Training(
         rows={task: sum(pair["task"] == task for pair in fitting) for task in CUES},
         lost_rows=len(pairs) - len(fitting),
-        steps=trainer.state.global_step,
-        tokens=int(trainer.state.num_input_tokens_seen),
+        steps=state.global_step,
+        tokens=int(state.num_input_tokens_seen),
         first_loss=sum(loss for _, loss in losses[:tenth]) / tenth,
         last_loss=sum(loss for _, loss in losses[-tenth:]) / tenth,
         seconds=seconds,
@@ -139,6 +146,31 @@ def _train(
     )
     _finish(trainer.model, tokenizer, base, training, losses, out, run)
     return training
+
+
+def _load_adapter(model: Any, folder: Path) -> None:
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+
+
+def _run(trainer: Any, checkpoint: Path | None, out: Path, run: str) -> Any:
+    """Train, from the checkpoint where there is one; returns the trainer's final state."""
+    from transformers import TrainerState
+
+    if checkpoint is None:
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        (out / "checkpoints").mkdir(parents=True)
+        (out / "checkpoints" / "run.json").write_text(json.dumps({"run": run}))
+        trainer.train()
+        return trainer.state
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    if state.global_step >= state.max_steps:  # the trainer would take one step more
+        _load_adapter(trainer.model, checkpoint)
+        return state
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+    return trainer.state
 
 
 def _finish(
@@ -231,10 +263,16 @@ def _sample(pairs: list[dict[str, str]], limit: int | None, seed: int) -> list[d
     return [pairs[place] for place in sorted(chosen)]
 
 
-def _run_digest(rows: Path, base: Base, settings: StudentSettings, sft: dict[str, Any], seed: int) -> str:
+def _run_digest(
+    rows: Path, base: Base, settings: StudentSettings, sft: dict[str, Any], seed: int, start: Path | None
+) -> str:
     formats = [prompt(task, "{source}") + completion("{target}") for task in CUES]
     adapter = {"lora": settings.lora.model_dump(), "max_rows": settings.max_rows, "sft": sft, "seed": seed}
-    identity = {"id": base.id, "commit": base.commit}
+    identity = {
+        "id": base.id,
+        "commit": base.commit,
+        "start": file_digest(start / "adapter_model.safetensors") if start else None,
+    }
     return digest({**adapter, "rows": file_digest(rows), "base": identity, "prompts": formats, "version": _VERSION})
 
 
@@ -248,13 +286,13 @@ def _finished(out: Path, run: str) -> Training | None:
 
 def _last_checkpoint(out: Path, run: str) -> Path | None:
     """The newest complete checkpoint; `trainer_state.json` is what the trainer writes last."""
-    record = out / "checkpoints" / "run.json"
-    if not record.is_file():
+    checkpoints = out / "checkpoints"
+    complete = [file.parent for file in checkpoints.glob("checkpoint-*/trainer_state.json")]
+    if not complete:
         return None
-    if json.loads(record.read_text())["run"] != run:
-        raise UserError(f"{out / 'checkpoints'}: checkpoints of another training; remove the folder to start anew")
-    complete = [file.parent for file in record.parent.glob("checkpoint-*/trainer_state.json")]
-    return max(complete, key=lambda folder: int(folder.name.removeprefix("checkpoint-")), default=None)
+    if json.loads((checkpoints / "run.json").read_text())["run"] != run:
+        raise UserError(f"{checkpoints}: checkpoints of another training; remove the folder to start anew")
+    return max(complete, key=lambda folder: int(folder.name.removeprefix("checkpoint-")))
 
 
 @contextmanager

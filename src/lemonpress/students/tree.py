@@ -85,8 +85,8 @@ def check_tree(folder: Path, base: Path | None = None) -> None:
 
     Args:
         folder: The tree.
-        base: Files of the base. Where given, next-token distributions of the merged weights are compared with those of the
-            adapter on the base; `fine_tune` does so before it hands a tree out.
+        base: Files of the base. Where given, next-token distributions of the merged weights are compared with those of
+            the adapter on the base; `fine_tune` does so before it hands a tree out.
 
     Raises:
         UserError: A file outside the allow-list (pickles among them), no weights, tokenizer or adapter, an adapter

@@ -1,0 +1,59 @@
+"""What the dataset builders share: press a recipe's corpora of one task, show the funnel, release on request."""
+
+import argparse
+from collections.abc import Sequence
+
+from lemonpress.console import heading, run_program
+from lemonpress.engine.store import sole_run
+from lemonpress.errors import UserError
+from lemonpress.funnel import render
+from lemonpress.home import run_folder
+from lemonpress.recipes import Task, add_recipe_arguments, recipe_from_arguments
+
+
+def build_program(task: Task, description: str, argv: Sequence[str] | None = None) -> int:
+    """Run a dataset builder.
+
+    Args:
+        task: Corpora of this task are built.
+        description: Shown by ``--help``.
+        argv: Command line; the process's by default.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
+    parser.add_argument("--release", action="store_true", help="release each corpus as the recipe's version")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --release: check and show what would be released, write nothing"
+    )
+    args = parser.parse_args(argv)
+    return run_program(parser.prog, lambda: _build(task, args))
+
+
+def _build(task: Task, args: argparse.Namespace) -> int:
+    from lemonpress.hub.destination import destination
+    from lemonpress.pipeline import build_corpus
+    from lemonpress.pressing import Run, press
+    from lemonpress.publishing import release_corpus
+
+    if args.dry_run and not args.release:
+        raise UserError("--dry-run goes with --release")
+    recipe = recipe_from_arguments(args)
+    names = [name for name, corpus in recipe.corpora.items() if corpus.task == task]
+    if not names:
+        raise UserError(f"{args.config}: has no corpus with task {task}; add one under corpora")
+    with sole_run(run_folder(recipe.name)):
+        run = Run.open(recipe)
+        to = destination(recipe.hub) if args.release else None
+        pools = press(run)
+        for name in names:
+            built = build_corpus(run, name, pools)
+            heading(f"{name}: {sum(built.corpus.rows.values()):,} {task} pairs in {built.corpus.folder}")
+            print(render(built.funnel))
+            if to is not None:
+                done = release_corpus(run, name, built.corpus, built.funnel, to, dry_run=args.dry_run)
+                state = "would be released" if args.dry_run else "released" if done.uploaded else "unchanged"
+                print(f"{done.repo_id} {done.tag}: {state}, {len(done.files)} files, {done.url}")
+                if args.dry_run:
+                    for path, size in done.files:
+                        print(f"  {path:32} {size:>12,} bytes")
+    return 0

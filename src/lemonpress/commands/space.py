@@ -1,0 +1,70 @@
+"""``lemonpress space``: the demo on a released student, in a browser on this machine."""
+
+import argparse
+import os
+import socket
+import sys
+
+from lemonpress.assets import asset
+from lemonpress.errors import UserError
+
+_HOST = "127.0.0.1"
+_LOOPBACK = "127.0.0.1,localhost,::1"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Port and Hub."""
+    parser.add_argument("--port", type=int, default=7860, help="port to serve at (default: 7860)")
+    parser.add_argument(
+        "--hub", default="local", help="where the student is: local, or the address of a Hub (default: local)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Become the app: one process, which the terminal's signals reach.
+
+    Raises:
+        UserError: The port is no port or in use, or the local Hub cannot be started.
+    """
+    check_port(args.port)
+    app = asset("spaces/paraphraser/app.py")
+    endpoint = _local_hub() if args.hub == "local" else args.hub.rstrip("/")
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, str(app)], _environment(endpoint, args.port))
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that the app could not listen on.
+
+    Raises:
+        UserError: It is no port, needs rights, or is in use.
+    """
+    if not 0 < port < 65536:
+        raise UserError(f"--port {port}: is no port; use a number from 1 to 65535")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, port))
+        except OSError as error:
+            reason = "is in use" if not isinstance(error, PermissionError) else "needs rights that you lack"
+            raise UserError(f"--port {port}: {reason} on {_HOST}; choose another, as --port 7861") from None
+
+
+def _local_hub() -> str:
+    from lemonpress.hub.destination import destination
+
+    return destination("local").endpoint
+
+
+def _environment(endpoint: str, port: int) -> dict[str, str]:
+    around = [os.environ[name] for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)][:1]
+    direct = ",".join([*around, _LOOPBACK])
+    return {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "GRADIO_SERVER_NAME": _HOST,
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
