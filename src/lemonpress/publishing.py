@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lemonpress.corpora import SPLITS, Corpus
+from lemonpress.critics.base import Critic
+from lemonpress.critics.entities import Entities
+from lemonpress.critics.similarity import Similarity
 from lemonpress.funnel import Step
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, ModelCard, render_corpus_card, render_model_card
 from lemonpress.hub.destination import Destination
@@ -42,7 +45,7 @@ def release_corpus(
     recipe = run.recipe
     repo_id = f"{recipe.namespace}/{name}"
     critics = run.critics[name]
-    models = {"teacher": run.teacher_model} | {c.name: m for c in critics if (m := getattr(c, "model", None))}
+    models = {"teacher": run.teacher_model, **_critic_models(critics)}
     licence = run.teacher_model.licence
     origin = provenance(
         recipe,
@@ -125,7 +128,11 @@ def release_student(
     base_id, base_commit = base
     origin = provenance(
         recipe,
-        {"base": Model(base_id, base_commit, training.folder, base_model.licence), "teacher": run.teacher_model},
+        {
+            "base": Model(base_id, base_commit, training.folder, base_model.licence),
+            "teacher": run.teacher_model,
+            **{role: model for critics in run.critics.values() for role, model in _critic_models(critics).items()},
+        },
         {"all": recipe.seed},
         [],
         {"student": base_model.licence, "base": base_model.licence},
@@ -196,6 +203,11 @@ def _some(table: pa.Table, count: int, columns: tuple[str, ...]) -> list[dict[st
     step = max(1, table.num_rows // count)
     rows: list[dict[str, Any]] = table.select(list(columns)).take(pa.array(range(0, table.num_rows, step))).to_pylist()
     return rows[:count]
+
+
+def _critic_models(critics: Sequence[Critic]) -> dict[str, Model]:
+    """The models behind critics, by critic."""
+    return {f"critic {critic.name}": critic.model for critic in critics if isinstance(critic, Similarity | Entities)}
 
 
 def _diversity(recipe: Recipe, name: str) -> list[tuple[str, str]]:

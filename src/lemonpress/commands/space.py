@@ -24,11 +24,11 @@ def run(args: argparse.Namespace) -> int:
     """Become the app: one process, which the terminal's signals reach.
 
     Raises:
-        UserError: The port is no port or in use, or the local Hub cannot be started.
+        UserError: The port is no port or in use, the Hub is no address, or the local one cannot be started.
     """
     check_port(args.port)
     app = asset("spaces/paraphraser/app.py")
-    endpoint = _local_hub() if args.hub == "local" else args.hub.rstrip("/")
+    endpoint = _endpoint(args.hub)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, str(app)], _environment(endpoint, args.port))
 
@@ -50,10 +50,15 @@ def check_port(port: int) -> None:
             raise UserError(f"--port {port}: {reason} on {_HOST}; choose another, as --port 7861") from None
 
 
-def _local_hub() -> str:
-    from lemonpress.hub.destination import destination
+def _endpoint(hub: str) -> str:
+    """The address of a Hub to read from, which needs no token; the local one is started."""
+    if hub == "local":
+        from lemonpress.hub.destination import destination
 
-    return destination("local").endpoint
+        return destination("local").endpoint
+    if not hub.startswith(("http://", "https://")):
+        raise UserError(f"--hub {hub!r}: is no Hub; write local, or an address such as https://huggingface.co")
+    return hub.rstrip("/")
 
 
 def _environment(endpoint: str, port: int) -> dict[str, str]:

@@ -1,0 +1,273 @@
+"""The logic of the paraphraser: input, merging, verdicts, changed words, escaped pages."""
+
+import argparse
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import page
+import pytest
+import rewrite
+from hypothesis import given
+from hypothesis import strategies as st
+from rewrite import changes, check_settings, judged, load, sentences, together
+
+from lemonpress.commands import explain as explain_command
+from lemonpress.critics import build
+from lemonpress.critics.cascade import Tables, judge
+from lemonpress.critics.explain import explain, explain_many
+from lemonpress.errors import UserError
+from lemonpress.hub.destination import Destination
+from lemonpress.hub.local.server import LocalHub
+from lemonpress.hub.release import Release, release
+from lemonpress.pairs import Shard
+from lemonpress.recipes import CompressionSettings, LengthSettings, NumberSettings, RougeSettings, load_recipe
+
+SURFACE = build(
+    [
+        LengthSettings(critic="length"),
+        NumberSettings(critic="numbers"),
+        RougeSettings(critic="rouge_l"),
+    ]
+)
+SOURCE = "The river rose above its banks on Monday after three days of rain."
+HOSTILE = "The <script>alert(1)</script> said \"hi\" & <img src=x onerror='alert(2)'> left ${7*7} {{8*8}} at 5."
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "type a sentence"),
+        (" \n\t ", "type a sentence"),
+        ("A bee. " * 60, "419 characters.*400"),
+        ("word " * 2000, "too long.*400"),
+        ("word " * 61, "61 words.*60"),
+        ("The shop opened today. " * 6, "6 sentences.*5"),
+        ("\x00\x01\x02 abc", "does not look like text"),
+        ("\ud800 abc", "does not look like text"),
+        ("abc \ufffd\ufffd", "does not look like text"),
+        ("12 + 34 = 46 !!", "type words"),
+        (["The shop opened."], "send text"),
+        (None, "send text"),
+    ],
+)
+def test_bad_input_is_answered_with_what_to_do(text: object, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        sentences(text)
+
+
+def test_text_is_split_into_sentences() -> None:
+    text = "Dr. Smith of the U.S. team\narrived at 9.30 a.m. today.  She left soon, too."
+    assert sentences(text) == ["Dr. Smith of the U.S. team arrived at 9.30 a.m. today.", "She left soon, too."]
+
+
+@given(st.text(max_size=500))
+def test_any_text_is_accepted_within_limits_or_refused_politely(text: str) -> None:
+    refusal, found = "", [""]
+    try:
+        found = sentences(text)
+    except UserError as error:
+        refusal = str(error)
+    if refusal:
+        assert re.fullmatch(r"[A-Za-z0-9 :,.]+", refusal)
+    else:
+        assert 1 <= len(found) <= rewrite.MAX_SENTENCES
+        assert all(found)
+        assert list(filter(str.isalnum, "".join(found))) == list(filter(str.isalnum, text))
+
+
+@pytest.mark.parametrize(
+    ("task", "n", "temperature", "name"),
+    [
+        ("poem", 5, 0.7, "task"),
+        (None, 5, 0.7, "task"),
+        (["paraphrase"], 5, 0.7, "task"),
+        ("paraphrase", 0, 0.7, "n:"),
+        ("paraphrase", 9, 0.7, "n:"),
+        ("paraphrase", True, 0.7, "n:"),
+        ("paraphrase", 2.5, 0.7, "n:"),
+        ("paraphrase", "5", 0.7, "n:"),
+        ("paraphrase", 5, 0.0, "temperature"),
+        ("paraphrase", 5, float("nan"), "temperature"),
+        ("paraphrase", 5, float("inf"), "temperature"),
+        ("paraphrase", 5, "hot", "temperature"),
+    ],
+)
+def test_settings_out_of_range_are_named(task: object, n: object, temperature: object, name: str) -> None:
+    with pytest.raises(UserError, match=name):
+        check_settings(task, n, temperature, ("paraphrase", "summary"))
+
+
+def test_copies_repetitions_and_empty_samples_are_merged_and_counted() -> None:
+    other = "After three days of rain, the river burst its banks on Monday."
+    samples = [
+        SOURCE,
+        other,
+        "",
+        "the river rose above its banks on monday after three days of rain",
+        other.upper(),
+        "?",
+    ]
+    [result] = judged([SOURCE], [samples], SURFACE)
+    assert [(one.text, one.samples) for one in result.candidates] == [(other, 2)]
+    assert (result.copies, result.empty) == (2, 2)
+
+
+def test_kept_candidates_come_first_and_every_rejection_has_its_reason() -> None:
+    samples = [
+        "It rained.",
+        "The river rose above its banks on Monday after four days of rain.",
+        "After three days of rain, the river burst its banks on Monday.",
+    ]
+    [result] = judged([SOURCE], [samples], SURFACE)
+    assert [one.text for one in result.candidates] == [samples[2], samples[0], samples[1]]
+    kept, short, changed = result.candidates
+    assert result.best == kept.text
+    assert kept.reason == "Every critic accepts it."
+    assert {verdict.critic for verdict in short.verdicts if not verdict.kept} == {"length", "numbers"}
+    assert "numbers is 0 (1 where both sides name the same numbers" in changed.reason
+    assert "rouge_l is 0.9231 (" in changed.reason
+
+
+def test_sentences_without_a_kept_candidate_stay_as_they_are() -> None:
+    results = judged(
+        [SOURCE, "The shop opens at nine."],
+        [["After three days of rain, the river burst its banks on Monday."], ["No."]],
+        SURFACE,
+    )
+    assert together(results) == (
+        "After three days of rain, the river burst its banks on Monday. The shop opens at nine."
+    )
+
+
+def test_a_student_that_says_nothing_has_no_candidates() -> None:
+    [result] = judged([SOURCE], [["", " "]], SURFACE)
+    assert result.candidates == ()
+    assert result.best is None
+    assert "only repeated" in page.answer([result], 2)
+
+
+def test_changed_words_are_told_from_kept_ones() -> None:
+    assert changes("Heavy snow delayed the train.", "Heavy rain slowed the Train.") == [
+        ("Heavy ", False),
+        ("rain slowed", True),
+        (" the Train.", False),
+    ]
+    assert changes(SOURCE, SOURCE) == [(SOURCE, False)]
+
+
+@given(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80))
+def test_pieces_join_to_the_rewriting(source: str, text: str) -> None:
+    assert "".join(piece for piece, _ in changes(source, text)) == text
+    assert not any(changed for _, changed in changes(text, text))
+
+
+class _Seen(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_everything_shown_is_escaped() -> None:
+    results = judged(
+        [HOSTILE], [[HOSTILE.replace("said", "told us"), "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>"]], SURFACE
+    )
+    seen = _Seen(page.answer(results, 3) + page.message("<i>no</i>"))
+    own = {"section", "p", "span", "ol", "li", "ul", "b", "mark", "details", "summary", "dl", "dt", "dd"}
+    assert seen.tags <= own
+    assert seen.attributes <= {"class", "title", "aria-label", "role"}
+    for text in (HOSTILE, "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>", "<i>no</i>"):
+        assert text in seen.text
+
+
+def test_explain_agrees_with_the_cascade() -> None:
+    texts = [
+        SOURCE,
+        "After 3 days of rain, the river burst its banks on Monday.",
+        "It rained for three days.",
+        "The river rose above its banks on Monday after three days of heavy rain.",
+    ]
+    shard = Shard.of_groups([("c", "", texts)])
+    ones, others = shard.ordered_pairs()
+    kept = judge(shard, ones, others, SURFACE, None, Tables(shard), 0).kept
+    verdicts = explain_many([texts[i] for i in ones], [texts[i] for i in others], SURFACE)
+    accepted = {(i, j) for i, j, said in zip(ones, others, verdicts, strict=True) if all(v.kept for v in said)}
+    assert accepted == set(zip(*kept, strict=True)) != set()
+    assert all(len(said) == len(SURFACE) for said in verdicts)
+
+
+def test_explain_refuses_what_cannot_be_judged() -> None:
+    compression = build([CompressionSettings(critic="compression")])
+    assert explain_many([], [], compression) == []
+    with pytest.raises(ValueError, match="blank"):
+        explain(" ", "A target.", compression)
+    with pytest.raises(ValueError, match="2 sources but 1 targets"):
+        explain_many(["A b.", "C d."], ["A."], compression)
+
+
+def _explain(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    explain_command.add_arguments(parser)
+    return explain_command.run(parser.parse_args(arguments))
+
+
+@pytest.mark.weights
+def test_explain_prints_every_critic_of_the_task(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _explain("--task", "paraphrase", SOURCE, "The mayor of Paris resigned.") == 0
+    *rows, _, outcome = capsys.readouterr().out.splitlines()
+    recipe = load_recipe("dataset_builders/recipes/demo.yaml")
+    assert [row.split()[0] for row in rows] == [
+        "critic",
+        *(critic.critic for critic in recipe.corpora["dimple-demo"].critics),
+    ]
+    assert len({row.index(word) for row, word in zip(rows, [row.split()[2] for row in rows], strict=True)}) == 1
+    assert outcome == "dimple-demo: rejected by length, numbers, similarity, entities"
+
+
+def test_explain_names_what_is_missing() -> None:
+    with pytest.raises(UserError, match="target: is empty"):
+        _explain(SOURCE, "  ")
+    with pytest.raises(UserError, match="--task summary: recipe demo has no corpus"):
+        _explain("--task", "summary", SOURCE, "It rained.", "--set", "corpora.dimsum-demo.task=paraphrase")
+
+
+def test_a_released_student_brings_its_critics(tiny_release: Release, space_hub: LocalHub) -> None:
+    rewriter = load(tiny_release.repo_id, "1.0.0", space_hub.endpoint)
+    assert rewriter.commit == tiny_release.commit
+    assert {task: [c.name for c in critics] for task, critics in rewriter.critics.items()} == {
+        "paraphrase": ["length", "numbers"],
+        "summary": ["compression"],
+    }
+    text = "The shop opens at nine. It closes at five."
+    first = rewriter.rewrite(text, "paraphrase", 3, 0.7)
+    assert [result.source for result in first] == ["The shop opens at nine.", "It closes at five."]
+    assert all(result.candidates for result in first)
+    assert rewriter.rewrite(text, "paraphrase", 3, 0.7) == first
+    assert rewriter.rewrite(text, "paraphrase", 3, 1.5) != first
+
+
+def test_an_absent_release_says_what_to_run(space_hub: LocalHub, tiny_release: Release) -> None:
+    for repo_id, version in (("lemonpress/nobody", "1.0.0"), (tiny_release.repo_id, "9.9.9")):
+        with pytest.raises(UserError, match=f"{repo_id}.*run make demo first") as error:
+            load(repo_id, version, space_hub.endpoint)
+        assert "\n" not in str(error.value)
+
+
+def test_a_release_without_a_recipe_is_refused(space_hub: LocalHub, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# A model\n")
+    (tmp_path / "provenance.json").write_text(json.dumps({"recipe": {"name": "x"}}))
+    to = Destination(space_hub.endpoint, space_hub.token, local=True)
+    release(tmp_path, "lemonpress/other", "model", "1.0.0", to)
+    with pytest.raises(UserError, match=r"lemonpress/other: recipe of provenance\.json: 'teacher' is missing"):
+        load("lemonpress/other", "1.0.0", space_hub.endpoint)
