@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -103,7 +104,7 @@ def _sample_context(teacher: CausalTeacher, settings: TeacherContexts, label: st
         [text] = teacher.sample(prefix, noise, settings.temperature, settings.top_p, enough)
         sentences = _whole(text, wanted)
         if sentences and not any(flaw(sentence) for sentence in sentences):
-            return " ".join([prefix, *sentences])
+            return " ".join([prefix, *sentences]).lstrip()
     raise UserError(f"contexts: the teacher writes no whole sentence after {prefix!r}; change contexts' prefixes")
 
 
@@ -127,7 +128,7 @@ def _file_texts(settings: FileContexts, file: Path, where: str) -> Iterator[tupl
     opener = gzip.open if file.suffix == ".gz" else open
     lines = ".jsonl" in file.suffixes
     try:
-        with opener(file, "rt", encoding="utf-8") as stream:
+        with opener(file, "rt", encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     yield (
@@ -137,8 +138,8 @@ def _file_texts(settings: FileContexts, file: Path, where: str) -> Iterator[tupl
                     )
     except UnicodeDecodeError:
         raise UserError(f"{where}: {file} is not UTF-8 text; convert it first") from None
-    except gzip.BadGzipFile:
-        raise UserError(f"{where}: {file} is not a gzip file; rename or compress it") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(f"{where}: {file} is no whole gzip file; rename or compress it again") from None
 
 
 def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
@@ -149,7 +150,7 @@ def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
     text = row.get(column) if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise UserError(f"{where}: no text in column {column!r}; name the right one under 'column'")
-    return text.strip(), str(row.get("domain", ""))
+    return text.strip(), str(row.get("domain") or "")
 
 
 def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:

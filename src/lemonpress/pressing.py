@@ -70,9 +70,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Pool:
-    """The sentence shards of one pool of contexts, with their scores."""
+    """The shards of one pool of contexts: contexts, their next sentences, and the scores of those."""
 
     name: str
+    contexts: list[Shard]
     sentences: list[Shard]
     scores: list[Shard]
 
@@ -87,7 +88,7 @@ def press(run: Run) -> list[Pool]:
     contexts = {name: _contexts(run, name) for name in recipe.contexts}
     for name, shards in contexts.items():
         sentences = _sentences(run, name, shards)
-        pools.append(Pool(name, sentences, score(run, sentences, "ordered", name)))
+        pools.append(Pool(name, shards, sentences, score(run, sentences, "ordered", name)))
     return pools
 
 

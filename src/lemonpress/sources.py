@@ -1,5 +1,6 @@
 """Model references resolved to a folder and a commit: Hub id and revision, local folder, or package."""
 
+import errno
 import hashlib
 import importlib.metadata
 from dataclasses import dataclass
@@ -99,11 +100,13 @@ def _check_files(name: str, folder: Path, known: Package, where: str) -> None:
 
 
 def _folder(folder: Path, where: str) -> Model:
-    if not (folder / "config.json").is_file():
+    if not any((folder / name).is_file() for name in ("config.json", "config.cfg")):
         raise UserError(f"{where}: {folder} holds no model (no config.json); give a folder made by save_pretrained")
     digest = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{file.name}\0{file_digest(file)}\n".encode())
+    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    for name in names:
+        if not name.startswith(".") and "/." not in name:
+            digest.update(f"{name}\0{file_digest(folder / name)}\n".encode())
     return Model(folder.name, "sha256:" + digest.hexdigest(), folder, "unknown")
 
 
@@ -139,6 +142,8 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
     except RepositoryNotFoundError:
         raise UserError(f"{where}: no model {reference} on the Hub (or no access); check the id or log in") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
         address = endpoint or "the Hub"
         raise UserError(
             f"{where}: {address} cannot be reached for {named} ({type(error).__name__}); "

@@ -1,7 +1,8 @@
 """Sentence-embedding similarity: the offline stand-in for entailment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,17 @@ class Similarity:
     def _embed(self, sentences: list[str]) -> np.ndarray:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
-        vectors = self._encoder.encode(distinct, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float32)[[row[sentence] for sentence in sentences]]
+        return self._vectors(tuple(distinct))[[row[sentence] for sentence in sentences]]
+
+    @cached_property
+    def _vectors(self) -> Callable[[tuple[str, ...]], np.ndarray]:
+        def encode(distinct: tuple[str, ...]) -> np.ndarray:
+            vectors = self._encoder.encode(
+                list(distinct), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+            )
+            return np.asarray(vectors, dtype=np.float32)
+
+        return lru_cache(maxsize=1)(encode)
 
     @cached_property
     def _encoder(self) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -138,10 +139,14 @@ def numbers(sentence: str) -> frozenset[str]:
     from text_to_num import alpha2digit
 
     text = _GROUPED.sub("", sentence.replace("-", " "))
-    text = _SCALED.sub(lambda match: f"{float(match[1]) * _SCALES[match[2].lower()]:.12g}", text)
+    text = _SCALED.sub(lambda match: f"{Decimal(match[1]) * _SCALES[match[2].lower()]:f}", text)
     text = alpha2digit(text, "en")
     return frozenset(_canonical(numeral) for numeral in _NUMERAL.findall(text))
 
 
 def _canonical(numeral: str) -> str:
-    return numeral if ":" in numeral or numeral.count(".") > 1 else f"{float(numeral):.12g}"
+    if ":" in numeral or numeral.count(".") > 1:
+        return numeral
+    whole, _, part = f"{Decimal(numeral):f}".partition(".")
+    part = part.rstrip("0")
+    return f"{whole}.{part}" if part else whole

@@ -1,8 +1,8 @@
 """Settings of the critics that judge candidate pairs, as they stand in a recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lemonpress.recipes.base import Section
 
@@ -16,6 +16,12 @@ class LengthSettings(Section):
     min: float = Field(0.8, ge=0, description="smallest allowed ratio, characters of target / source")
     max: float = Field(1.5, gt=0, description="largest allowed ratio, characters of target / source")
 
+    @model_validator(mode="after")
+    def _some_pass(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no pair could pass")
+        return self
+
 
 class CompressionSettings(Section):
     """Words of the target as a share of the source's; kept when strictly below (paper, Appendix C: 0.8)."""
@@ -23,6 +29,12 @@ class CompressionSettings(Section):
     critic: Literal["compression"]
     below: float = Field(0.8, gt=0, le=1, description="words of target / words of source must be below this")
     min: Unit = Field(0.0, description="words of target / words of source must be at least this (ours: 0, off)")
+
+    @model_validator(mode="after")
+    def _some_pass(self) -> Self:
+        if self.min >= self.below:
+            raise ValueError(f"min {self.min:g} is not below {self.below:g}: no pair could pass")
+        return self
 
 
 class NumberSettings(Section):
@@ -87,4 +99,4 @@ class DiversitySettings(Section):
     """
 
     edges: Literal["similarity"] = Field("similarity", description="scores that join two pairs")
-    above: Unit = Field(0.75, description="two pairs are joined when the score is strictly above this")
+    above: float = Field(0.75, ge=0, lt=1, description="two pairs are joined when the score is strictly above this")

@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,10 +31,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     file = Path(path)
     if not file.is_file():
-        try:
+        with suppress(UserError):
             file = asset(str(path))
-        except UserError:
-            raise UserError(f"{path}: no such recipe; recipes that ship are in dataset_builders/recipes") from None
+    if not file.is_file():
+        raise UserError(f"{path}: no such recipe; recipes that ship are in dataset_builders/recipes")
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -93,7 +94,10 @@ def _override(data: dict[str, Any], item: str) -> None:
     node: Any = data
     for part in parents:
         node = _child(node, part, item)
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {item}: the value is not YAML; quote what holds brackets, braces or colons") from None
     if isinstance(node, list):
         node[_position(node, last, item)] = value
     elif isinstance(node, dict):

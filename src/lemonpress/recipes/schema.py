@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.critics import CriticSettings, DiversitySettings
@@ -37,6 +37,23 @@ class TeacherContexts(Section):
     temperature: float = Field(1.0, gt=0, description="sampling temperature (paper: 1.0)")
     sentences: tuple[int, int] = Field((1, 5), description="fewest and most sentences of a context (paper: 1 to 5)")
     max_new_tokens: int = Field(150, ge=8, description="tokens sampled at most (official code: 150)")
+
+    @field_validator("prefixes")
+    @classmethod
+    def _fillable(cls, prefixes: list[str]) -> list[str]:
+        for prefix in prefixes:
+            try:
+                prefix.format(city="", outlet="")
+            except (LookupError, ValueError, AttributeError):
+                raise ValueError(f"{prefix!r}: only {{city}} and {{outlet}} are filled in") from None
+        return prefixes
+
+    @field_validator("sentences")
+    @classmethod
+    def _ordered(cls, sentences: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= sentences[0] <= sentences[1]:
+            raise ValueError("give the fewest, at least 1, then the most")
+        return sentences
 
 
 class FileContexts(Section):

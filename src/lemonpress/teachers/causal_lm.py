@@ -52,7 +52,7 @@ class CausalTeacher:
         """Continue one prompt by nucleus sampling.
 
         Args:
-            prompt: Raw text; no chat template is applied.
+            prompt: Raw text; no chat template is applied. An empty one starts a new text.
             noise: Uniform numbers in [0, 1), shape (samples, max_new_tokens): row i alone decides sample i.
             temperature: Softmax temperature.
             top_p: Nucleus mass; the token that crosses it is kept.
@@ -83,6 +83,8 @@ class CausalTeacher:
         samples, steps = noise.shape
         device = self.model.device
         ids = self.tokenizer(prompt, return_tensors="pt").input_ids.to(device)
+        if ids.shape[1] == 0:
+            ids = torch.tensor([[_text_start(self.tokenizer)]], device=device)
         window = getattr(self.model.config, "max_position_embeddings", None)
         if window and ids.shape[1] + steps > window:
             raise UserError(
@@ -161,6 +163,11 @@ def seeded_noise(seed: int, label: str, samples: int, steps: int) -> np.ndarray:
     words = hashlib.sha256(f"{seed}\0{label}".encode()).digest()
     key = np.frombuffer(words[:16], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).random((samples, steps))
+
+
+def _text_start(tokenizer: Any) -> int:
+    """The token that stands before a text; tokenizers without one of their own take the one that ends the last."""
+    return int(tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
 
 
 def _line_ends(tokenizer: Any, generation_config: Any) -> list[int]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lemonpress.errors import UserError
+from lemonpress.home import home
 
 DESCRIPTION = """\
 Serve a local Hugging Face Hub for this machine alone.
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root",
         type=Path,
-        default=Path(".lemonpress/hub"),
+        default=home() / "hub",
         help="folder of repositories, large files and token; made if missing (default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
