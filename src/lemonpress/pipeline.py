@@ -26,12 +26,13 @@ from lemonpress.hub.destination import Destination
 from lemonpress.hub.release import Release
 from lemonpress.pressing import Pool, Run, judge, press, score
 from lemonpress.publishing import release_base, release_corpus, release_student
-from lemonpress.recipes import Task, digest
+from lemonpress.recipes import Recipe, Task, digest
 from lemonpress.rows import corpus_schema
 from lemonpress.sources import Model, file_digest, resolve
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import prompt
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
+from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
 from lemonpress.weights import ordinary_folder
 
@@ -78,15 +79,39 @@ def publish_base(run: Run, to: Destination) -> Bases:
     """
     student = run.recipe.student
     assert student is not None
-    model = resolve(student.model, student.revision, where="student.model")
+    model = _student_base(run.recipe)
     folder = ordinary_folder(model)
     if student.model.startswith("package:"):
         release = release_base(run, model, folder, to)
         assert release.commit is not None
         return Bases(model, Base(folder, release.repo_id, release.commit), release)
-    if model.commit.startswith("sha256:"):
-        raise UserError(f"student.model: {student.model} is a local folder; publish it first and give its Hub id")
     return Bases(model, Base(folder, model.id, model.commit), None)
+
+
+def preflight(run: Run) -> None:
+    """Check what the second half of the walk will need, before the first half spends any time.
+
+    Raises:
+        UserError: The student's base, a training field or the benchmark file is wrong.
+    """
+    recipe = run.recipe
+    if recipe.student is None:
+        raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")
+    _student_base(recipe)
+    for sft in (recipe.student.sft, {**recipe.student.sft, **recipe.student.distilled_sft}):
+        sft_config(sft, run.folder, recipe.seed)
+    if recipe.benchmark:
+        for task in {corpus.task for corpus in recipe.corpora.values()}:
+            load_benchmark(recipe.resolve_path(recipe.benchmark.path), task)
+
+
+def _student_base(recipe: Recipe) -> Model:
+    assert recipe.student is not None
+    reference = recipe.student.model
+    model = resolve(reference, recipe.student.revision, where="student.model")
+    if model.commit.startswith("sha256:") and not reference.startswith("package:"):
+        raise UserError(f"student.model: {reference} is a local folder; publish it first and give its Hub id")
+    return model
 
 
 def train_student(run: Run, base: Base, built: Mapping[str, Built]) -> Training:
@@ -312,11 +337,9 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
         announce: Told of each stage as it begins.
 
     Raises:
-        UserError: Something is wrong with the recipe, its inputs, or the Hub; or the critics kept too little.
+        UserError: A release is refused, or the critics kept too little; `preflight` finds the rest before.
     """
     recipe = run.recipe
-    if recipe.student is None:
-        raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")
     announce("Press: contexts, next sentences, scores")
     pools = press(run)
     announce("Judge: pairs, critics, rows")

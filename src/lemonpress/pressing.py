@@ -6,6 +6,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from lemonpress.assets import asset
 from lemonpress.contexts import read_contexts, sample_contexts
 from lemonpress.critics import build
@@ -30,12 +32,14 @@ class Run:
         recipe: What to do.
         folder: Everything this run writes.
         teacher_model: The resolved teacher.
+        given: Contexts that were read from files or datasets, by pool.
         critics: The critics of each corpus.
     """
 
     recipe: Recipe
     folder: Path
     teacher_model: Model
+    given: Mapping[str, pa.Table] = field(repr=False)
     critics: Mapping[str, list[Critic]] = field(repr=False)
 
     @classmethod
@@ -50,7 +54,12 @@ class Run:
             name: build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
             for name, corpus in recipe.corpora.items()
         }
-        return cls(recipe, run_folder(recipe.name), teacher, critics)
+        given = {
+            name: read_contexts(pool, name, recipe.resolve_path)
+            for name, pool in recipe.contexts.items()
+            if not isinstance(pool, TeacherContexts)
+        }
+        return cls(recipe, run_folder(recipe.name), teacher, given, critics)
 
     @property
     def store(self) -> Store:
@@ -169,7 +178,7 @@ def _contexts(run: Run, pool: str) -> list[Shard]:
         key |= settings.model_dump(mode="json", exclude={"count"})
         total, make = settings.count, _sampler(run, pool, settings)
     else:
-        table = read_contexts(settings, pool, recipe.resolve_path)
+        table = run.given[pool]
         key = {"pool": pool, "texts": table["context_id"].to_pylist()}
         total = table.num_rows
 

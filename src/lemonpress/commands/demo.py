@@ -8,7 +8,6 @@ from pathlib import Path
 from lemonpress.console import heading
 from lemonpress.engine.store import sole_run
 from lemonpress.funnel import render
-from lemonpress.home import run_folder
 from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
 
 
@@ -22,12 +21,13 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_from_arguments(args)
     started = time.monotonic()
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import read_back, walk
+    from lemonpress.pipeline import preflight, read_back, walk
     from lemonpress.pressing import Run
 
-    with sole_run(run_folder(recipe.name)):
-        opened = Run.open(recipe)
-        to = destination(recipe.hub)
+    opened = Run.open(recipe)
+    preflight(opened)
+    to = destination(recipe.hub)
+    with sole_run(opened.folder):
         walked = walk(opened, to, heading)
         heading("Read back by tag in a fresh process that has only HF_ENDPOINT set")
         sentences = _three_sentences(recipe.resolve_path(recipe.benchmark.path)) if recipe.benchmark else []

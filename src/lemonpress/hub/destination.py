@@ -35,7 +35,7 @@ def destination(hub: str) -> Destination:
             8765); an http or https address takes the token from ``HF_TOKEN`` or the Hub's token file.
 
     Raises:
-        UserError: No address, no token, or a port that something else uses.
+        UserError: No address, no token or one the Hub does not know, a Hub that is away, or a port in use.
     """
     if hub == "local":
         return _local()
@@ -44,7 +44,9 @@ def destination(hub: str) -> Destination:
         raise UserError(f"hub: {hub!r} is no Hub; write local, or an address such as https://huggingface.co")
     if address.username or address.password:
         raise UserError("hub: the address holds a user or password; remove it and put the token in HF_TOKEN")
-    return Destination(hub.rstrip("/"), _users_token(hub), is_loopback(hub))
+    to = Destination(hub.rstrip("/"), _users_token(hub), is_loopback(hub))
+    _check_token(to)
+    return to
 
 
 def is_loopback(endpoint: str) -> bool:
@@ -67,6 +69,25 @@ def _local() -> Destination:
     except UserError as error:
         raise UserError(f"{error} (for releases: set {PORT_VARIABLE}, now {text})") from None
     return Destination(hub.endpoint, hub.token, local=True)
+
+
+def _check_token(to: Destination) -> None:
+    """Fail before any work where the Hub is away or does not know the token."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
+
+    try:
+        HfApi(endpoint=to.endpoint, token=to.token).whoami()
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise UserError(
+            f"hub: {to.endpoint} answers {status} to the token; set HF_TOKEN to one that may write"
+        ) from None
+    except (httpx.HTTPError, OSError) as error:
+        raise UserError(
+            f"hub: {to.endpoint} cannot be reached ({type(error).__name__}); check address and network"
+        ) from None
 
 
 def _users_token(hub: str) -> str:

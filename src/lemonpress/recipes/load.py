@@ -22,8 +22,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         path: YAML file, or the path of a shipped recipe such as ``dataset_builders/recipes/demo.yaml``.
-        overrides: ``key.path=value`` strings; values are YAML, so ``sentences.k=50`` is an integer. List items are
-            named by position, or in a list of critics by critic: ``corpora.dimple-demo.critics.rouge_l.max=0.6``.
+        overrides: ``key.path=value`` strings; values are YAML, so ``sentences.k=50`` is an integer and
+            ``contexts.live=null`` removes that key. List items are named by position, or in a list of critics by
+            critic: ``corpora.dimple-demo.critics.rouge_l.max=0.6``.
 
     Raises:
         UserError: The file is missing or not YAML, a key is unknown (the nearest known one is named), a value has a
@@ -100,6 +101,8 @@ def _override(data: dict[str, Any], item: str) -> None:
         raise UserError(f"--set {item}: the value is not YAML; quote what holds brackets, braces or colons") from None
     if isinstance(node, list):
         node[_position(node, last, item)] = value
+    elif isinstance(node, dict) and value is None:
+        node.pop(last, None)
     elif isinstance(node, dict):
         node[last] = value
     else:
@@ -127,8 +130,9 @@ def _position(node: list[Any], part: str, item: str) -> int:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first problem in one line, the nearest known key named."""
-    problem = error.errors(include_url=False)[0]
+    """The first problem in one line, the nearest known key named; a misspelt key comes before the one it left out."""
+    problems = error.errors(include_url=False)
+    problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     location = [str(part) for part in problem["loc"]]
     where = ".".join(location) or "recipe"
     if problem["type"] == "extra_forbidden":

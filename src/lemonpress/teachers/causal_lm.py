@@ -99,7 +99,7 @@ class CausalTeacher:
         open_rows = np.ones(samples, dtype=bool)
         tokens: list[list[int]] = [[] for _ in range(samples)]
         texts = [""] * samples
-        barred = torch.tensor(_line_ends(self.tokenizer, self.model.generation_config), device=device)
+        barred = torch.tensor(line_ends(self.tokenizer, self.model.generation_config), device=device)
 
         for step in range(steps):
             logits = logits.float().index_fill(1, barred, float("-inf"))
@@ -170,7 +170,7 @@ def _text_start(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
 
 
-def _line_ends(tokenizer: Any, generation_config: Any) -> list[int]:
+def line_ends(tokenizer: Any, generation_config: Any) -> list[int]:
     """Tokens that end a text or a line: special ones, and those whose text holds a newline."""
     ends = generation_config.eos_token_id
     special = {*tokenizer.all_special_ids, *(ends if isinstance(ends, list) else [ends])}
