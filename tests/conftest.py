@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lemonpress.errors import UserError
+from lemonpress.console import quiet_libraries
 from lemonpress.packages import PACKAGES
 
-TINY_WINDOW = 128
+# Before anything imports torch: waiting threads that spin make the tests many times slower where cores are shared.
+quiet_libraries()
+
 _WHO = ("cat", "dog", "clerk", "mayor", "pilot", "farmer")
 _DID = ("saw", "fed", "met", "left", "paid", "found")
 
@@ -36,14 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         warnings.warn(f"{len(marked)} tests on packaged weights are skipped: {reason}", stacklevel=1)
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
-    """The message of a UserError, which must be one line."""
-    message = str(error.value)
-    assert message
-    assert "\n" not in message
-    return message
 
 
 @pytest.fixture
@@ -74,10 +68,11 @@ def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     draw = np.random.default_rng(0)
-    text = " ".join(
+    sentences = [
         f"The {draw.choice(_WHO)} {draw.choice(_DID)} the {draw.choice(_WHO)} at noon on {draw.integers(1, 31)} May."
         for _ in range(600)
-    )
+    ]
+    text = "<|end|>".join(" ".join(sentences[start : start + 3]) for start in range(0, 600, 3))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     pieces = Tokenizer(models.BPE())
     pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -98,7 +93,7 @@ def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 num_key_value_heads=2,
-                max_position_embeddings=TINY_WINDOW,
+                max_position_embeddings=128,
                 bos_token_id=0,
                 eos_token_id=0,
             )

@@ -1,7 +1,6 @@
 """LoRA fine-tuning of causal students on task, source, target rows."""
 
 import json
-import random
 import shutil
 import tempfile
 import time
@@ -14,8 +13,8 @@ from typing import Any
 
 from lemonpress.errors import UserError
 from lemonpress.recipes import StudentSettings, digest
-from lemonpress.rows import TRAINING
 from lemonpress.sources import file_digest
+from lemonpress.students.examples import read_examples, sample_examples
 from lemonpress.students.prompts import CUES, completion, prompt
 from lemonpress.students.settings import sft_config
 from lemonpress.students.tree import Base, check_tree, write_tree
@@ -82,12 +81,14 @@ def fine_tune(
     """
     with _quiet():
         config = sft_config(sft, out / "checkpoints", seed)
-        pairs = _read(rows)
+        pairs = read_examples(rows)
         run = _run_digest(rows, base, settings, sft, seed, start)
         if resume and (done := _finished(out, run)):
             return done
         checkpoint = _last_checkpoint(out, run) if resume else None
-        return _train(_sample(pairs, settings.max_rows, seed), base, settings, config, out, run, checkpoint, start)
+        return _train(
+            sample_examples(pairs, settings.max_rows, seed), base, settings, config, out, run, checkpoint, start
+        )
 
 
 def _train(
@@ -225,42 +226,6 @@ def _lora(settings: StudentSettings) -> Any:
 
 def _tokens(pair: dict[str, str], tokenizer: Any) -> int:
     return len(tokenizer(pair["prompt"] + pair["completion"] + tokenizer.eos_token)["input_ids"])
-
-
-def _read(rows: Path) -> list[dict[str, str]]:
-    """Prompt-completion pairs of a Parquet file, checked."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(rows)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{rows}: no readable Parquet file of training rows ({type(error).__name__})") from error
-    missing = [name for name in TRAINING.names if name not in table.column_names]
-    if missing:
-        raise UserError(f"{rows}: column {missing[0]} is missing; training rows have {', '.join(TRAINING.names)}")
-    if table.num_rows == 0:
-        raise UserError(f"{rows}: no rows to train on; loosen the critics or press more contexts")
-    pairs = []
-    for number, row in enumerate(table.select(TRAINING.names).to_pylist()):
-        if row["task"] not in CUES:
-            raise UserError(f"{rows}: row {number}: task {row['task']!r} is none of {', '.join(CUES)}")
-        if not (row["source"] or "").strip() or not (row["target"] or "").strip():
-            raise UserError(f"{rows}: row {number}: source or target is blank; remove the row")
-        texts = {"prompt": prompt(row["task"], row["source"]), "completion": completion(row["target"])}
-        pairs.append({"task": row["task"], **texts})
-    return pairs
-
-
-def _sample(pairs: list[dict[str, str]], limit: int | None, seed: int) -> list[dict[str, str]]:
-    """At most `limit` rows a task, chosen by seed, in their order."""
-    if limit is None:
-        return pairs
-    chosen: set[int] = set()
-    for task in CUES:
-        places = [place for place, pair in enumerate(pairs) if pair["task"] == task]
-        chosen.update(random.Random(f"{seed} {task}").sample(places, min(limit, len(places))))
-    return [pairs[place] for place in sorted(chosen)]
 
 
 def _run_digest(

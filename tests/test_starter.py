@@ -1,0 +1,40 @@
+"""The starter pool that ships is what the demo's recipe asks for, and is whole."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lemonpress.assets import asset
+from lemonpress.pipeline import build_corpus
+from lemonpress.pressing import Run, press
+from lemonpress.recipes import load_recipe
+
+DEMO = "dataset_builders/recipes/demo.yaml"
+
+
+@pytest.mark.weights
+def test_the_demo_finds_every_shipped_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
+    run = Run.open(load_recipe(DEMO, ["contexts.live=null"]))
+    [pool] = press(run)
+    assert not (tmp_path / "runs").exists(), "a shipped shard was not found and made again"
+    assert "teacher" not in vars(run)
+    listed = json.loads(asset("data/starter/digests.json").read_text())
+    used = {
+        f"{s.folder.parent.name}/{s.folder.name}": s.digest for s in (*pool.contexts, *pool.sentences, *pool.scores)
+    }
+    assert used == listed
+
+
+@pytest.mark.weights
+def test_judging_the_starter_pool_asks_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
+    run = Run.open(load_recipe(DEMO, ["contexts.live=null"]))
+    [pool] = press(run)
+    part = replace(pool, contexts=pool.contexts[:1], sentences=pool.sentences[:1], scores=pool.scores[:1])
+    for name in run.recipe.corpora:
+        built = build_corpus(run, name, [part])
+        assert sum(built.corpus.rows.values()) > 0
+        assert sum(step.scored for step in built.funnel) == 0
