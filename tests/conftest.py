@@ -30,7 +30,7 @@ def _absent_packages() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip `weights` tests where the packaged weights are not installed, and say so; others run by hand."""
+    """Skip `weights` tests where the packaged weights are not installed, and say so."""
     absent = _absent_packages()
     marked = [item for item in items if item.get_closest_marker("weights")]
     if absent and marked:

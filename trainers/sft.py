@@ -2,11 +2,11 @@
 
     python trainers/sft.py --help
     python trainers/sft.py --rows rows.parquet --output runs/mine
-    python trainers/sft.py --rows rows.parquet --output runs/mine --set student.sft.max_steps=200 --set student.lora.r=32
+    python trainers/sft.py --rows rows.parquet --output runs/mine --set student.sft.max_steps=200 --fresh
 
 ROWS is a Parquet file with the columns task (paraphrase or summary), source and target. OUTPUT gets merged/, which is
 what is published (merged weights, tokenizer, adapter/), training.json (losses and counts) and, while it trains,
-checkpoints/: the same command goes on from the last one. Every field of trl.SFTConfig can be set under student.sft.
+checkpoints/: the same command goes on from the last one. Fields of trl.SFTConfig are set under student.sft.
 """
 
 import argparse

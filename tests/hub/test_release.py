@@ -347,12 +347,17 @@ def test_adapters_without_a_published_base_are_refused(
         release(model, "press/adapter", "model", "1.0.0", to)
 
 
-def test_destination_takes_the_users_token_and_hides_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    found = destination("https://hub.example/")
-    assert (found.endpoint, found.token, found.local) == ("https://hub.example", "hf_secret", False)
-    assert "hf_secret" not in repr(found)
-    assert destination("http://127.0.0.1:1").local
+def test_destination_takes_the_users_token_and_hides_it(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    found = destination(f"{hub.endpoint}/")
+    assert (found.endpoint, found.token, found.local) == (hub.endpoint, hub.token, True)
+    assert hub.token not in repr(found)
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
+    with pytest.raises(UserError, match="answers 401 to the token") as refused:
+        destination(hub.endpoint)
+    assert "hf_of_somebody_else" not in str(refused.value)
+    with pytest.raises(UserError, match="cannot be reached"):
+        destination("http://127.0.0.1:1")
     monkeypatch.setenv("HF_TOKEN", "hf secret")
     with pytest.raises(UserError, match="HF_TOKEN"):
         destination("https://hub.example")

@@ -24,6 +24,7 @@ from lemonpress.recipes import digest
 from lemonpress.sources import file_digest
 
 _MANIFEST = "shard.json"
+_SCRATCH = (".new-", ".corpus-", ".release-")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Store:
 
 @contextmanager
 def sole_run(folder: Path) -> Iterator[None]:
-    """Hold a run folder alone.
+    """Hold a run folder alone, and clear what a killed run left half-written there.
 
     Raises:
         UserError: Another process holds it.
@@ -142,6 +143,8 @@ def sole_run(folder: Path) -> Iterator[None]:
             raise UserError(
                 f"{folder}: another run is at work here; wait for it or give this one another name"
             ) from None
+        for leftover in [place for name in _SCRATCH for place in folder.rglob(f"{name}*")]:
+            shutil.rmtree(leftover, ignore_errors=True)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import typing
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def sft_config(sft: Mapping[str, Any], checkpoints: Path, seed: int) -> Any:
     }
     fixed = {"output_dir": str(checkpoints), "seed": seed, "include_num_input_tokens_seen": "non_padding"}
     try:
-        return SFTConfig(**{**defaults, **values, **fixed})
+        with warnings.catch_warnings():  # TRL's own defaults use names that transformers deprecates
+            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            return SFTConfig(**{**defaults, **values, **fixed})
     except (ValueError, TypeError) as error:
         raise UserError(f"sft: trl.SFTConfig refuses these values: {' '.join(str(error).split())}") from error
 
