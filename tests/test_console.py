@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from lemonpress.console import run_program
 from lemonpress.errors import UserError
@@ -28,7 +29,13 @@ def raising(error: BaseException) -> Callable[[], int]:
         (lambda: 3, 3, ""),
         (raising(UserError("recipe.yaml: 'k' is 1; give 2")), 2, "press: error: recipe.yaml: 'k' is 1; give 2\n"),
         (raising(OSError(errno.ENOSPC, "full", "/data/x")), 2, "press: error: no space left on /data/x; free some"),
-        (raising(OSError(errno.ENOSPC, "full")), 2, "press: error: no space left on the disk; free some"),
+        (raising(OSError(errno.ENOSPC, "full")), 2, "press: error: no space left on "),
+        (
+            raising(SafetensorError("I/O error: No space left on device (os error 28)")),
+            2,
+            "press: error: no space left",
+        ),
+        (raising(OSError(errno.EACCES, "denied", "/data/x")), 2, "press: error: /data/x: Permission denied; give"),
         (raising(KeyboardInterrupt()), 130, "\npress: stopped; run the same command again to go on\n"),
     ],
 )
@@ -42,7 +49,7 @@ def test_status_and_one_line(
     assert printed.err.strip("\n").count("\n") == 0
 
 
-@pytest.mark.parametrize("error", [ValueError("a bug"), OSError(errno.EACCES, "denied"), SystemExit(4)])
+@pytest.mark.parametrize("error", [ValueError("a bug"), OSError(errno.EPIPE, "gone"), SystemExit(4)])
 def test_other_errors_are_not_swallowed(error: BaseException) -> None:
     with pytest.raises(type(error)):
         run_program("press", raising(error))

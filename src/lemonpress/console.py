@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from lemonpress.errors import UserError
+from lemonpress.home import home
 
 
 def run_program(name: str, main: Callable[[], int]) -> int:
@@ -23,16 +24,31 @@ def run_program(name: str, main: Callable[[], int]) -> int:
         return main()
     except UserError as error:
         message = str(error)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        place = error.filename or "the disk"
-        message = f"no space left on {place}; free some and run the same command again, it goes on where it was"
     except KeyboardInterrupt:
         print(f"\n{name}: stopped; run the same command again to go on", file=sys.stderr)
         return 130
+    except Exception as error:
+        explained = _about_the_disk(error)
+        if explained is None:
+            raise
+        message = explained
     print(f"{name}: error: {message}", file=sys.stderr)
     return 2
+
+
+def _about_the_disk(error: Exception) -> str | None:
+    """What to do about a disk that is full or may not be written; None for any other error.
+
+    Writers of weights wrap the operating system's error in exceptions of their own, so its words count too.
+    """
+    text = str(error)
+    place = (getattr(error, "filename", None) or home()) if isinstance(error, OSError) else home()
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOSPC or "No space left on device" in text or "os error 28" in text:
+        return f"no space left on {place}; free some and run the same command again, it goes on where it was"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return f"{place}: {os.strerror(number)}; give a folder that may be written, as LEMONPRESS_HOME"
+    return None
 
 
 def quiet_libraries() -> None:

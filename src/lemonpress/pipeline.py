@@ -30,11 +30,11 @@ from lemonpress.recipes import Recipe, Task, digest
 from lemonpress.rows import corpus_schema
 from lemonpress.sources import Model, file_digest, resolve
 from lemonpress.students.generate import Student, ZeroShot
-from lemonpress.students.prompts import prompt
+from lemonpress.students.prompts import prompt, prompt_digest
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
 from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
-from lemonpress.weights import ordinary_folder
+from lemonpress.weights import check_causal, ordinary_folder
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def _student_base(recipe: Recipe) -> Model:
     assert recipe.student is not None
     reference = recipe.student.model
     model = resolve(reference, recipe.student.revision, where="student.model")
+    check_causal(model, "student.model")
     if model.commit.startswith("sha256:") and not reference.startswith("package:"):
         raise UserError(f"student.model: {reference} is a local folder; publish it first and give its Hub id")
     return model
@@ -128,16 +129,23 @@ class Round:
     """One round of self-distillation.
 
     Attributes:
+        fresh: The sources of the round, by corpus.
         distilled: D_para: the student's own pairs that the critics kept, by corpus.
         training: The student trained on them.
     """
 
+    fresh: dict[str, list[dict[str, str]]]
     distilled: dict[str, Built]
     training: Training
 
 
 def self_distil(
-    run: Run, base: Base, pools: Sequence[Pool], built: Mapping[str, Built], student: Training, number: int
+    run: Run,
+    base: Base,
+    pools: Sequence[Pool],
+    built: Mapping[str, Built],
+    student: Training,
+    earlier: Sequence[Round],
 ) -> Round:
     """One round: fresh teacher sentences, the student's candidates, the same critics, train again.
 
@@ -147,23 +155,25 @@ def self_distil(
         pools: Where fresh sentences come from.
         built: The first corpora: their sentences are not fresh, their test contexts are left alone.
         student: The student that writes, and that is trained further.
-        number: Of the round, from 1.
+        earlier: Rounds done before this one; their sources are not fresh either.
 
     Raises:
         UserError: The critics keep none of the student's pairs.
     """
-    recipe, settings = run.recipe, run.recipe.self_distillation
+    recipe, settings, number = run.recipe, run.recipe.self_distillation, len(earlier) + 1
     assert settings is not None
     assert recipe.student is not None
     sentences = [shard for pool in pools for shard in pool.sentences]
-    distilled = {}
+    distilled: dict[str, Built] = {}
+    fresh: dict[str, list[dict[str, str]]] = {}
     for name, one in built.items():
         task = one.corpus.task
         used = {text for split in one.corpus.rows for row in _texts(one.corpus, split) for text in row}
+        used |= {row["source"] for round_ in earlier for row in round_.fresh[name]}
         contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}
         allowed = [key for key in contexts if split_of(key, recipe.corpora[name].holdout) == "train"]
-        fresh = fresh_sentences(sentences, used, allowed, settings.sentences, recipe.seed + number)
-        shards = press_candidates(run.store, student.folder, task, fresh, settings, recipe.seed + number)
+        fresh[name] = fresh_sentences(sentences, used, allowed, settings.sentences, recipe.seed + number)
+        shards = press_candidates(run.store, student.folder, task, fresh[name], settings, recipe.seed + number)
         scores = score(run, shards, "from_first", f"{name}, round {number}", [name])
         verdicts = judge(run, name, shards, scores, "from_first")
         corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
@@ -175,7 +185,7 @@ def self_distil(
     if training_rows(parts, rows) == 0:
         raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
     sft = {**recipe.student.sft, **recipe.student.distilled_sft}
-    return Round(distilled, _fine_tune(run, rows, base, sft, number, student))
+    return Round(fresh, distilled, _fine_tune(run, rows, base, sft, number, student))
 
 
 def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[Task, dict[str, list[Score]]]:
@@ -191,10 +201,18 @@ def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[T
     base_key = {"id": base.base.id, "weights": base.model.commit}
     systems = [System("Copy-Input", {"system": "copy-input"}, None)]
     systems.append(
-        System("Base, zero-shot", {"system": "zero-shot", **base_key}, cache(lambda: ZeroShot.load(base.base.folder)))
+        System(
+            "Base, zero-shot",
+            {"system": "zero-shot", "prompt": prompt_digest(), **base_key},
+            cache(lambda: ZeroShot.load(base.base.folder)),
+        )
     )
     for name, training in students.items():
-        key = {"system": "student", "weights": file_digest(training.folder / "model.safetensors")}
+        key = {
+            "system": "student",
+            "prompt": prompt_digest(),
+            "weights": file_digest(training.folder / "model.safetensors"),
+        }
         systems.append(System(name, key, cache(lambda folder=training.folder: Student.load(folder))))
     tasks: list[Task] = list(dict.fromkeys(corpus.task for corpus in recipe.corpora.values()))
     judge_model = perplexity_judge(f"{base.base.id}@{base.model.commit}", base.base.folder)
@@ -214,23 +232,31 @@ def benchmark_text(results: Mapping[Task, Mapping[str, list[Score]]]) -> str:
 def publish_student(
     run: Run,
     base: Bases,
-    first: Training,
-    last: Training,
+    trainings: Sequence[Training],
     corpora: Sequence[Release],
     table: str | None,
     to: Destination,
 ) -> Release:
-    """Publish the last student of a run."""
+    """Publish the last student of a run; its card counts all trainings, the first and every round's."""
+    first, *rounds = trainings
     facts: dict[str, Any] = {
         **{f"rows, {task}": count for task, count in first.rows.items()},
-        **{f"rows, {task}, self-distillation": count for task, count in last.rows.items() if last is not first},
-        "steps": first.steps + (last.steps if last is not first else 0),
-        "tokens": first.tokens + (last.tokens if last is not first else 0),
+        **{f"rows, {task}, self-distillation": sum(r.rows[task] for r in rounds) for task in first.rows if rounds},
+        "steps": sum(training.steps for training in trainings),
+        "tokens": sum(training.tokens for training in trainings),
         "loss, first steps": round(first.first_loss, 3),
-        "loss, last steps": round(last.last_loss, 3),
+        "loss, last steps": round(trainings[-1].last_loss, 3),
     }
     named = (base.base.id, base.base.commit)
-    return release_student(run, last, named, base.model, corpora, facts, table, to)
+    return release_student(run, trainings[-1], named, base.model, corpora, facts, table, to)
+
+
+def held_out_sentences(run: Run) -> list[str]:
+    """The benchmark's sources; none without a benchmark."""
+    if run.recipe.benchmark is None:
+        return []
+    task = next(iter(run.recipe.corpora.values())).task
+    return load_benchmark(run.recipe.resolve_path(run.recipe.benchmark.path), task).sources
 
 
 def read_back(
@@ -254,6 +280,7 @@ def read_back(
             **{k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))},
             "HF_ENDPOINT": to.endpoint,
             "HF_HOME": cache_folder,
+            **({"NO_PROXY": "*", "no_proxy": "*"} if to.local else {}),
         }
         script = Path(__file__).parent / "hub" / "read_back.py"
         done = subprocess.run(
@@ -354,7 +381,7 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
     rounds: list[Round] = []
     for number in range(1, (recipe.self_distillation.rounds if recipe.self_distillation else 0) + 1):
         announce(f"Self-distillation, round {number}")
-        rounds.append(self_distil(run, base.base, pools, built, student, number))
+        rounds.append(self_distil(run, base.base, pools, built, student, rounds))
         student = rounds[-1].training
         students[f"Student, self-distilled {number}x"] = student
     table = None
@@ -362,7 +389,7 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
         announce("Benchmark")
         table = benchmark_text(benchmark(run, base, students))
     announce("Release the student")
-    released = publish_student(run, base, students["Student"], student, list(releases.values()), table, to)
+    released = publish_student(run, base, list(students.values()), list(releases.values()), table, to)
     return Walked(pools, built, releases, base, students, rounds, table, released)
 
 

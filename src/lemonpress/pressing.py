@@ -17,11 +17,11 @@ from lemonpress.engine.local import Task, Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.funnel import Step
 from lemonpress.home import run_folder
-from lemonpress.recipes import CorpusSettings, Recipe, SentenceSettings, TeacherContexts
+from lemonpress.recipes import CorpusSettings, Recipe, SentenceSettings, TeacherContexts, digest
 from lemonpress.sentences import sample_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.teachers.causal_lm import CausalTeacher
-from lemonpress.weights import ordinary_folder
+from lemonpress.weights import check_causal, ordinary_folder
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Run:
             UserError: A model, package or file is missing or wrong.
         """
         teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
+        check_causal(teacher, "teacher.model")
         critics = {
             name: build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
             for name, corpus in recipe.corpora.items()
@@ -109,7 +110,7 @@ def score(
     names = sorted(recipe.corpora if corpora is None else corpora)
     panels = [run.panel(name) for name in names]
     keys = sorted((panel_key(run.critics[name], recipe.corpora[name]) for name in names), key=str)
-    stage = Stage("scores", 1, {"pairing": pairing, "seed": recipe.seed, "panels": keys})
+    stage = Stage("scores", 2, {"pairing": pairing, "seed": recipe.seed, "panels": keys})
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
         return Output({"scores": score_shard(inputs[0].table("sentences"), panels, pairing, recipe.seed)})
@@ -133,7 +134,7 @@ def judge(run: Run, corpus: str, sentences: list[Shard], scores: list[Shard], pa
     settings = run.recipe.corpora[corpus]
     stage = Stage(
         "verdicts",
-        1,
+        2,
         {"pairing": pairing, "seed": run.recipe.seed, "panel": panel_key(run.critics[corpus], settings)},
     )
 
@@ -174,36 +175,40 @@ def teacher_key(run: Run) -> dict[str, Any]:
 def _contexts(run: Run, pool: str) -> list[Shard]:
     recipe, settings = run.recipe, run.recipe.contexts[pool]
     if isinstance(settings, TeacherContexts):
+        total, work = settings.count, _sampler(run, pool, settings)
         key: dict[str, Any] = {"pool": pool, "seed": recipe.seed, "teacher": teacher_key(run)}
         key |= settings.model_dump(mode="json", exclude={"count"})
-        total, make = settings.count, _sampler(run, pool, settings)
+        spans = _spans(total, recipe.shard_size)
+        parts = [f"{start}+{count}" for start, count in spans]
     else:
         table = run.given[pool]
-        key = {"pool": pool, "texts": table["context_id"].to_pylist()}
-        total = table.num_rows
+        key = {"pool": pool}
+        spans = _spans(table.num_rows, recipe.shard_size)
+        parts = [digest(table.slice(start, count).to_pylist()) for start, count in spans]
 
-        def make(start: int, count: int, tick: Tick) -> Output:
-            return Output({"contexts": table.slice(start, count)}, {"rows": count})
+        def work(start: int, count: int, tick: Tick) -> pa.Table:
+            return table.slice(start, count)
 
-    size = recipe.shard_size
-    spans = [(start, min(size, total - start)) for start in range(0, total, size)]
-    stage = Stage("contexts", 1, {**key, "spans": spans})
+    tasks = [Task((), count, part) for (_, count), part in zip(spans, parts, strict=True)]
     return run_stage(
         run.store,
-        stage,
-        [Task((), count) for _, count in spans],
-        lambda index, inputs, tick: make(*spans[index], tick),
+        Stage("contexts", 2, key),
+        tasks,
+        lambda index, inputs, tick: Output({"contexts": work(*spans[index], tick)}, {"rows": spans[index][1]}),
         f"contexts ({pool})",
         "context",
     )
 
 
-def _sampler(run: Run, pool: str, settings: TeacherContexts) -> Callable[[int, int, Tick], Output]:
-    def make(start: int, count: int, tick: Tick) -> Output:
-        table = sample_contexts(run.teacher, settings, pool, run.recipe.seed, start, count)
-        return Output({"contexts": table}, {"rows": count})
+def _spans(total: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(size, total - start)) for start in range(0, total, size)]
 
-    return make
+
+def _sampler(run: Run, pool: str, settings: TeacherContexts) -> Callable[[int, int, Tick], pa.Table]:
+    def work(start: int, count: int, tick: Tick) -> pa.Table:
+        return sample_contexts(run.teacher, settings, pool, run.recipe.seed, start, count, tick)
+
+    return work
 
 
 def _sentences(run: Run, pool: str, contexts: list[Shard]) -> list[Shard]:

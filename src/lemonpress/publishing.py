@@ -18,7 +18,7 @@ from lemonpress.critics.entities import Entities
 from lemonpress.critics.similarity import Similarity
 from lemonpress.funnel import Step
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, ModelCard, render_corpus_card, render_model_card
-from lemonpress.hub.destination import Destination
+from lemonpress.hub.destination import DEFAULT_PORT, Destination
 from lemonpress.hub.plots import funnel_plot
 from lemonpress.hub.provenance import provenance
 from lemonpress.hub.release import Release, release
@@ -32,10 +32,7 @@ from lemonpress.students.train import Training
 
 CORPUS_SECTIONS = ("seed", "shard_size", "teacher", "contexts", "sentences", "corpora")
 _EXAMPLE = "The council voted on Tuesday to close the old bridge for six weeks while its supports are repaired."
-_INSTRUCT_NOTE = (
-    "The weights come from an instruction-tuned model whose own training data was partly written by large language "
-    "models; check those terms where that matters to you."
-)
+_BASE_VERSION = "1.0.0"  # of dequantised weights: they do not change with a run's version
 
 
 def release_corpus(
@@ -76,13 +73,13 @@ def release_corpus(
         provenance=origin,
         teacher=run.teacher_model.id,
         critics=[(critic.name, critic.description) for critic in critics] + _diversity(recipe, name),
-        contexts=describe_contexts(recipe),
+        contexts=describe_contexts(run),
         endpoint=_shown(to),
         notes=_notes(run.teacher_model),
     )
     with _staged(recipe, name, origin) as folder:
         for part in (corpus.task, "rejected"):
-            shutil.copytree(corpus.folder / part, folder / part, copy_function=os.link)
+            shutil.copytree(corpus.folder / part, folder / part, copy_function=_link)
         funnel_plot(funnel, folder / "funnel.png", f"{name}: what each step kept")
         (folder / "README.md").write_text(render_corpus_card(card), encoding="utf-8")
         return release(folder, repo_id, "dataset", recipe.version, to, dry_run=dry_run)
@@ -96,7 +93,7 @@ def release_base(run: Run, model: Model, folder: Path, to: Destination) -> Relea
     origin = provenance(recipe, {"weights": model}, {}, [], {"weights": model.licence}, sections=())
     card = ModelCard(
         repo_id=f"{recipe.namespace}/{name}",
-        version=recipe.version,
+        version=_BASE_VERSION,
         kind="base",
         licence=model.licence,
         base_id=origin_id,
@@ -126,6 +123,7 @@ def release_student(
     recipe = run.recipe
     assert recipe.student is not None
     base_id, base_commit = base
+    licence = _joined_licence([base_model, run.teacher_model])
     origin = provenance(
         recipe,
         {
@@ -135,14 +133,14 @@ def release_student(
         },
         {"all": recipe.seed},
         [],
-        {"student": base_model.licence, "base": base_model.licence},
+        {"student": licence, "base": base_model.licence, "teacher": run.teacher_model.licence},
     )
     origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
     card = ModelCard(
         repo_id=f"{recipe.namespace}/{recipe.student.name}",
         version=recipe.version,
         kind="student",
-        licence=base_model.licence,
+        licence=licence,
         base_id=base_id,
         base_commit=base_commit,
         datasets=[(c.repo_id, recipe.version) for c in corpora],
@@ -156,17 +154,18 @@ def release_student(
     return _release_model(recipe, card, training.folder, origin, to)
 
 
-def describe_contexts(recipe: Recipe) -> str:
-    """Where the contexts of a recipe come from, as a sentence."""
+def describe_contexts(run: Run) -> str:
+    """Where the contexts of a run come from, as a sentence."""
     parts = []
-    for settings in recipe.contexts.values():
+    for name, settings in run.recipe.contexts.items():
         match settings:
             case TeacherContexts():
                 parts.append(f"{settings.count} were sampled from the teacher after a short prefix")
             case FileContexts():
-                parts.append(f"{settings.count or 'all'} paragraphs were read from `{Path(settings.path).name}`")
+                parts.append(f"{run.given[name].num_rows} paragraphs were read from `{Path(settings.path).name}`")
             case DatasetContexts():
-                parts.append(f"{settings.count or 'all'} were read from `{settings.path}` ({settings.column})")
+                where = f"`{Path(settings.path).name}` ({settings.column})"
+                parts.append(f"{run.given[name].num_rows} were read from {where}")
     return f"Contexts: {'; '.join(parts)}."
 
 
@@ -176,7 +175,7 @@ def _release_model(
     with _staged(recipe, card.repo_id.split("/")[1], origin) as folder:
         shutil.copytree(weights, folder, copy_function=_link, dirs_exist_ok=True)
         (folder / "README.md").write_text(render_model_card(card), encoding="utf-8")
-        return release(folder, card.repo_id, "model", recipe.version, to)
+        return release(folder, card.repo_id, "model", card.version, to)
 
 
 @contextmanager
@@ -220,8 +219,16 @@ def _diversity(recipe: Recipe, name: str) -> list[tuple[str, str]]:
 
 
 def _notes(model: Model) -> list[str]:
-    return [_INSTRUCT_NOTE] if "instruct" in model.id.lower() or "smollm2" in model.id.lower() else []
+    package = PACKAGES.get(model.id.removeprefix("package:").split("==")[0])
+    return [package.note] if package and package.note else []
 
 
 def _shown(to: Destination) -> str | None:
-    return to.endpoint if to.local else None
+    """The address that a card names: for a local Hub the default one, whatever port is in use now."""
+    return f"http://127.0.0.1:{DEFAULT_PORT}" if to.local else None
+
+
+def _joined_licence(models: Sequence[Model]) -> str:
+    """The one licence of all models, or ``other`` where they differ and somebody has to read them."""
+    licences = {model.licence for model in models}
+    return licences.pop() if len(licences) == 1 else "other"

@@ -4,11 +4,13 @@ transformers marks a GGUF-loaded model as quantised, so TRL refuses to train it 
 dequantised tensors are therefore copied into a fresh model of the same configuration.
 """
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lemonpress.errors import UserError
 from lemonpress.home import home
 from lemonpress.sources import Model
 
@@ -58,10 +60,34 @@ def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tupl
 
 
 def pick_device(device: str) -> str:
-    """The device that ``auto`` means here."""
+    """The device that ``auto`` means here.
+
+    Raises:
+        UserError: A GPU is named and there is none.
+    """
     import torch
 
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device: {device} is asked for, and there is no GPU here; write auto or cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def check_causal(model: Model, where: str) -> None:
+    """Refuse a model that is no causal language model, before anything is loaded.
+
+    Raises:
+        UserError: Its configuration names another architecture, or it has no safetensors weights.
+    """
+    if model.gguf is not None:
+        return
+    try:
+        names = json.loads((model.folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    except (OSError, ValueError):
+        raise UserError(f"{where}: {model.id} has no readable config.json; give a transformers model") from None
+    if names and not any("CausalLM" in name or "LMHead" in name for name in names):
+        raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal language model")
+    if not any(model.folder.glob("*.safetensors")):
+        raise UserError(f"{where}: {model.id} has no safetensors weights; convert it or give another")
 
 
 def pick_dtype(dtype: str, device: str) -> "torch.dtype":

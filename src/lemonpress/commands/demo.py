@@ -1,9 +1,7 @@
 """``lemonpress demo``: the whole walk of a recipe, and what was made of it."""
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 from lemonpress.console import heading
 from lemonpress.engine.store import sole_run
@@ -21,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_from_arguments(args)
     started = time.monotonic()
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import preflight, read_back, walk
+    from lemonpress.pipeline import held_out_sentences, preflight, read_back, walk
     from lemonpress.pressing import Run
 
     opened = Run.open(recipe)
@@ -30,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     with sole_run(opened.folder):
         walked = walk(opened, to, heading)
         heading("Read back by tag in a fresh process that has only HF_ENDPOINT set")
-        sentences = _three_sentences(recipe.resolve_path(recipe.benchmark.path)) if recipe.benchmark else []
+        sentences = held_out_sentences(opened)[:3]
         corpora = [(walked.corpora[name], one.corpus.task) for name, one in walked.built.items()]
         answer = read_back(to, corpora, walked.student, sentences)
     for repo, splits in answer["rows"].items():
@@ -59,8 +57,3 @@ def run(args: argparse.Namespace) -> int:
         "Open the Space: make space      Serve the local Hub: make hub"
     )
     return 0
-
-
-def _three_sentences(path: Path) -> list[str]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line)["source"] for line, _ in zip(lines, range(3), strict=False)]

@@ -58,5 +58,6 @@ def agreement(features: Sequence[frozenset[str]], sources: Index, targets: Index
     if mode == "equal":
         return (ids[sources] == ids[targets]).astype(np.float64)
     distinct = list(number)
-    inside = np.array([[target <= source for target in distinct] for source in distinct], dtype=np.float64)
-    return inside[ids[sources], ids[targets]]
+    asked, place = np.unique(np.stack([ids[sources], ids[targets]]), axis=1, return_inverse=True)
+    inside = np.array([distinct[target] <= distinct[source] for source, target in asked.T], dtype=np.float64)
+    return inside[place.ravel()]

@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Entities:
     def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
         wanted = np.unique(np.concatenate([sources, targets]))
         names = [frozenset[str]()] * len(shard.sentences)
-        docs = self._pipeline.pipe([shard.sentences[position] for position in wanted], batch_size=128)
+        docs = _pipeline(self.model.folder).pipe([shard.sentences[position] for position in wanted], batch_size=128)
         for position, doc in zip(wanted, docs, strict=True):
             names[position] = entity_words(doc)
         return agreement(names, sources, targets, self.settings.mode)
@@ -49,11 +50,13 @@ class Entities:
     def keeps(self, scores: Floats) -> Mask:
         return scores == 1.0
 
-    @cached_property
-    def _pipeline(self) -> Any:
-        import spacy
 
-        return spacy.load(self.model.folder, exclude=["parser", "tagger", "lemmatizer", "attribute_ruler", "senter"])
+@lru_cache(maxsize=1)
+def _pipeline(folder: Path) -> Any:
+    """One pipeline for all corpora that name it."""
+    import spacy
+
+    return spacy.load(folder, exclude=["parser", "tagger", "lemmatizer", "attribute_ruler", "senter"])
 
 
 def entity_words(doc: Any) -> frozenset[str]:

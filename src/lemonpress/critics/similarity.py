@@ -1,8 +1,8 @@
 """Sentence-embedding similarity: the offline stand-in for entailment."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,20 +45,21 @@ class Similarity:
     def _embed(self, sentences: list[str]) -> np.ndarray:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
-        return self._vectors(tuple(distinct))[[row[sentence] for sentence in sentences]]
+        return _vectors(self.model.folder, tuple(distinct))[[row[sentence] for sentence in sentences]]
 
-    @cached_property
-    def _vectors(self) -> Callable[[tuple[str, ...]], np.ndarray]:
-        def encode(distinct: tuple[str, ...]) -> np.ndarray:
-            vectors = self._encoder.encode(
-                list(distinct), batch_size=64, normalize_embeddings=True, show_progress_bar=False
-            )
-            return np.asarray(vectors, dtype=np.float32)
 
-        return lru_cache(maxsize=1)(encode)
+@lru_cache(maxsize=1)
+def _vectors(folder: Path, distinct: tuple[str, ...]) -> np.ndarray:
+    """Embeddings of a shard's sentences, kept while that shard is judged, for every corpus."""
+    vectors = _encoder(folder).encode(
+        list(distinct), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+    )
+    return np.asarray(vectors, dtype=np.float32)
 
-    @cached_property
-    def _encoder(self) -> Any:
-        from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(self.model.folder))
+@lru_cache(maxsize=1)
+def _encoder(folder: Path) -> Any:
+    """One encoder for all corpora that name it."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(folder))

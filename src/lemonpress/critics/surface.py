@@ -13,6 +13,7 @@ from lemonpress.recipes import CompressionSettings, LengthSettings, NumberSettin
 _NUMERAL = re.compile(r"\d+(?:[.:]\d+)*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_FROM = 2.0  # the default leaves "two" a word; "one" is mostly a pronoun and stays one
 _SCALED = re.compile(r"(\d+(?:\.\d+)?) ?(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 
 
@@ -140,7 +141,7 @@ def numbers(sentence: str) -> frozenset[str]:
 
     text = _GROUPED.sub("", sentence.replace("-", " "))
     text = _SCALED.sub(lambda match: f"{Decimal(match[1]) * _SCALES[match[2].lower()]:f}", text)
-    text = alpha2digit(text, "en")
+    text = alpha2digit(text, "en", _FROM)
     return frozenset(_canonical(numeral) for numeral in _NUMERAL.findall(text))
 
 

@@ -18,10 +18,16 @@ class Task:
     Attributes:
         inputs: Shards it is made from.
         size: Items in it, for the progress bar.
+        part: What else tells this shard's input from the others', for stages that start from no shard.
     """
 
     inputs: tuple[Shard, ...]
     size: int
+    part: str = ""
+
+    def key(self, stage: Stage, index: int) -> str:
+        """The content key of this shard."""
+        return stage.key([*(shard.digest for shard in self.inputs), *([self.part] if self.part else [])], index)
 
 
 Work = Callable[[int, tuple[Shard, ...], Tick], Output]
@@ -42,16 +48,15 @@ def run_stage(store: Store, stage: Stage, tasks: Sequence[Task], work: Work, lab
         One finished shard a task.
     """
     done: list[Shard] = []
-    found = [store.find(stage, stage.key([s.digest for s in task.inputs], i)) for i, task in enumerate(tasks)]
+    found = [store.find(stage, task.key(stage, i)) for i, task in enumerate(tasks)]
     total = sum(task.size for task, shard in zip(tasks, found, strict=True) if shard is None)
-    with tqdm(total=total, desc=label, unit=unit, disable=None, delay=1, smoothing=0.1) as bar:
+    with tqdm(total=total, desc=label, unit=unit, disable=None if total else True, smoothing=0.1) as bar:
         for index, (task, shard) in enumerate(zip(tasks, found, strict=True)):
             if shard is None:
                 started, before = time.perf_counter(), bar.n
                 output = work(index, task.inputs, bar.update)
                 stats = {**output.stats, "seconds": round(time.perf_counter() - started, 3)}
-                key = stage.key([one.digest for one in task.inputs], index)
-                shard = store.write(stage, key, Output(output.tables, stats))
+                shard = store.write(stage, task.key(stage, index), Output(output.tables, stats))
                 bar.update(task.size - (bar.n - before))
             done.append(shard)
     return done

@@ -24,7 +24,7 @@ from lemonpress.recipes import digest
 from lemonpress.sources import file_digest
 
 _MANIFEST = "shard.json"
-_SCRATCH = (".new-", ".corpus-", ".release-")
+_SCRATCH = (".new-", ".corpus-", ".release-", ".merged-")
 
 
 @dataclass(frozen=True)

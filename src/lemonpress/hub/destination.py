@@ -39,7 +39,10 @@ def destination(hub: str) -> Destination:
     """
     if hub == "local":
         return _local()
-    address = urlsplit(hub)
+    try:
+        address = urlsplit(hub)
+    except ValueError:
+        raise UserError(f"hub: {hub!r} is no Hub; write local, or an address such as https://huggingface.co") from None
     if address.scheme not in ("http", "https") or not address.hostname:
         raise UserError(f"hub: {hub!r} is no Hub; write local, or an address such as https://huggingface.co")
     if address.username or address.password:

@@ -102,7 +102,9 @@ def _override(data: dict[str, Any], item: str) -> None:
     if isinstance(node, list):
         node[_position(node, last, item)] = value
     elif isinstance(node, dict) and value is None:
-        node.pop(last, None)
+        if last not in node:
+            raise UserError(f"--set {item}: there is no '{last}' to remove; there are: {', '.join(map(str, node))}")
+        del node[last]
     elif isinstance(node, dict):
         node[last] = value
     else:

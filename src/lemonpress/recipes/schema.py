@@ -3,13 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.critics import CriticSettings, DiversitySettings
 
+
+def _not_a_git_name(name: str) -> str:
+    if name.endswith(".git"):
+        raise ValueError("ends in .git, which no repository may")
+    return name
+
+
 Task = Literal["paraphrase", "summary"]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9](?:[.-]?[A-Za-z0-9_])*$", max_length=96),
+    AfterValidator(_not_a_git_name),
+]
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
 
@@ -22,7 +33,7 @@ class TeacherSettings(Section):
         "auto",
         description="weights and arithmetic; auto: bfloat16 where the device computes it natively, else float32",
     )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
 
 
 class TeacherContexts(Section):
@@ -155,7 +166,7 @@ class Recipe(Section):
     """A whole run, from contexts to benchmark."""
 
     name: Name = Field(description="run name; its folder is runs/NAME under LEMONPRESS_HOME")
-    seed: int = Field(0, ge=0, description="seed of every random choice")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice")
     hub: str = Field("local", description="where releases go: local, or the address of a Hub")
     namespace: Name = Field("lemonpress", description="user or organisation that owns the releases")
     version: Version = Field("1.0.0", description="version of the releases; the tag is vVERSION")

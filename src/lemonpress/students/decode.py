@@ -49,16 +49,6 @@ def decode(
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 
-def end_tokens(tokenizer: Any, generation_config: Any, newline: bool) -> list[int]:
-    """Tokens that end a text: special ones and, where `newline`, those whose text holds one."""
-    declared = generation_config.eos_token_id
-    ends = {*tokenizer.all_special_ids, *(declared if isinstance(declared, list) else [declared])} - {None}
-    if newline:
-        texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-        ends |= {token for token, text in enumerate(texts) if "\n" in text}
-    return sorted(ends)
-
-
 def _decode(
     model: Any,
     tokenizer: Any,

@@ -9,9 +9,9 @@ import numpy as np
 
 from lemonpress.recipes import Task
 from lemonpress.sources import resolve
-from lemonpress.students.decode import decode, end_tokens
+from lemonpress.students.decode import decode
 from lemonpress.students.prompts import chat_messages, parse, prompt
-from lemonpress.teachers.causal_lm import seeded_noise
+from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
 from lemonpress.weights import load_causal, ordinary_folder
 
 _BATCH_ROWS = 64

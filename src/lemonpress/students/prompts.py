@@ -2,7 +2,7 @@
 
 import re
 
-from lemonpress.recipes import Task
+from lemonpress.recipes import Task, digest
 
 CUES: dict[Task, str] = {"paraphrase": "Paraphrase:", "summary": "Summary:"}
 
@@ -50,6 +50,11 @@ def parse(text: str) -> str:
 def chat_messages(task: Task, source: str) -> list[dict[str, str]]:
     """The request to an instruct model that was never trained on the task: the zero-shot baseline."""
     return [{"role": "user", "content": f"{_REQUESTS[task]}\n\n{_one_line(source)}"}]
+
+
+def prompt_digest() -> str:
+    """What identifies the prompts of students and of the zero-shot baseline."""
+    return digest([[prompt(task, "{source}"), chat_messages(task, "{source}")] for task in CUES])
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.recipes import SelfDistillationSettings, Task
 from lemonpress.rows import SENTENCES, TRAINING, content_id
 from lemonpress.sources import file_digest
-from lemonpress.splitting import flaw, normalise
+from lemonpress.splitting import first_sentence, flaw, normalise
 from lemonpress.students.generate import Student
 
 _SHARD_SOURCES = 32
@@ -128,7 +128,7 @@ def _group(row: dict[str, str], written: Sequence[str]) -> dict[str, object]:
     counts: dict[str, int] = {normalise(source): 1}
     dropped: dict[str, int] = {}
     for text in written:
-        reason = flaw(text) if text else "unfinished"
+        reason = "unfinished" if not text else "several" if first_sentence(f"{text}\n") != text else flaw(text)
         if reason:
             dropped[reason] = dropped.get(reason, 0) + 1
             continue

@@ -99,7 +99,7 @@ class CausalTeacher:
         open_rows = np.ones(samples, dtype=bool)
         tokens: list[list[int]] = [[] for _ in range(samples)]
         texts = [""] * samples
-        barred = torch.tensor(line_ends(self.tokenizer, self.model.generation_config), device=device)
+        barred = torch.tensor(end_tokens(self.tokenizer, self.model.generation_config, newline=True), device=device)
 
         for step in range(steps):
             logits = logits.float().index_fill(1, barred, float("-inf"))
@@ -170,10 +170,11 @@ def _text_start(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
 
 
-def line_ends(tokenizer: Any, generation_config: Any) -> list[int]:
-    """Tokens that end a text or a line: special ones, and those whose text holds a newline."""
-    ends = generation_config.eos_token_id
-    special = {*tokenizer.all_special_ids, *(ends if isinstance(ends, list) else [ends])}
-    vocabulary = range(len(tokenizer))
-    texts = tokenizer.batch_decode([[token] for token in vocabulary])
-    return sorted({t for t in special if t is not None} | {t for t in vocabulary if "\n" in texts[t]})
+def end_tokens(tokenizer: Any, generation_config: Any, newline: bool) -> list[int]:
+    """Tokens that end a text: special ones and, where `newline`, those whose text holds one."""
+    declared = generation_config.eos_token_id
+    ends = {*tokenizer.all_special_ids, *(declared if isinstance(declared, list) else [declared])} - {None}
+    if newline:
+        texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+        ends |= {token for token, text in enumerate(texts) if "\n" in text}
+    return sorted(ends)
