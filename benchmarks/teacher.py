@@ -19,7 +19,7 @@ from lemonpress.console import run_program
 from lemonpress.packages import PACKAGES
 from lemonpress.sources import resolve
 from lemonpress.splitting import first_sentence, settled
-from lemonpress.teachers.causal_lm import CausalTeacher, line_ends, seeded_noise
+from lemonpress.teachers.causal_lm import CausalTeacher, end_tokens, seeded_noise
 from lemonpress.weights import load_causal, ordinary_folder
 
 Sampler = Callable[[str], list[str]]
@@ -51,7 +51,7 @@ def measure(arguments: argparse.Namespace) -> int:
     folder = ordinary_folder(resolve(f"package:{_TEACHER}"))
     teacher = CausalTeacher.load(folder, arguments.dtype)
     plain, tokenizer = load_causal(folder, arguments.dtype)
-    barred = line_ends(tokenizer, plain.generation_config)
+    barred = end_tokens(tokenizer, plain.generation_config, newline=True)
     samplers: dict[str, Sampler] = {
         "stopping": partial(stopping, teacher, arguments),
         "generate": partial(generate, plain, tokenizer, barred, arguments),
