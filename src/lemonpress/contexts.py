@@ -108,26 +108,30 @@ def _sample_context(teacher: CausalTeacher, settings: TeacherContexts, label: st
         )
         wanted = int(choose.integers(settings.sentences[0], settings.sentences[1] + 1))
         noise = seeded_noise(seed, tag, 1, settings.max_new_tokens)
-        enough = partial(_holds, wanted)
+        enough = partial(_enough, wanted)
         [text] = teacher.sample(prefix, noise, settings.temperature, settings.top_p, enough)
-        sentences = _whole(text, wanted)
-        if sentences and not any(flaw(sentence) for sentence in sentences):
-            return " ".join([prefix, *sentences]).lstrip()
+        sentences, _ = _sound(text, wanted)
+        if sentences:
+            return " ".join([prefix, *sentences]).strip()
     raise UserError(f"contexts: the teacher writes no whole sentence after {prefix!r}; change contexts' prefixes")
 
 
-def _holds(wanted: int, text: str) -> bool:
-    return len(_whole(text, wanted)) == wanted
+def _enough(wanted: int, text: str) -> bool:
+    """Whether more text cannot change the context: it holds enough sentences, or one that is not fit."""
+    sentences, unfit = _sound(text, wanted)
+    return unfit or len(sentences) == wanted
 
 
-def _whole(text: str, most: int) -> list[str]:
-    """The complete sentences at the start of a text."""
+def _sound(text: str, most: int) -> tuple[list[str], bool]:
+    """The complete sentences at the start of a text, up to the first unfit one, and whether there was one."""
     found: list[str] = []
     rest = text.lstrip()
     while len(found) < most and (sentence := first_sentence(rest)) is not None:
+        if flaw(sentence):
+            return found, True
         found.append(" ".join(sentence.split()))
         rest = rest[rest.index(sentence) + len(sentence) :].lstrip()
-    return found
+    return found, False
 
 
 def _file_texts(settings: FileContexts, file: Path, where: str) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ rounding, which can move in the last digits with the batch size).
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +71,11 @@ class CausalTeacher:
         with torch.inference_mode():
             return self._sample(prompt, torch.from_numpy(noise), temperature, top_p, stop)
 
+    @cached_property
+    def _barred(self) -> list[int]:
+        """Tokens that are never drawn; found once, by decoding the whole vocabulary."""
+        return end_tokens(self.tokenizer, self.model.generation_config, newline=True)
+
     def _sample(
         self,
         prompt: str,
@@ -99,7 +105,7 @@ class CausalTeacher:
         open_rows = np.ones(samples, dtype=bool)
         tokens: list[list[int]] = [[] for _ in range(samples)]
         texts = [""] * samples
-        barred = torch.tensor(end_tokens(self.tokenizer, self.model.generation_config, newline=True), device=device)
+        barred = torch.tensor(self._barred, device=device)
 
         for step in range(steps):
             logits = logits.float().index_fill(1, barred, float("-inf"))
