@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import REPO_ID, Start, free_port
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from conftest import REPO_ID, Start, free_port
 from lemonpress.commands import space
 from lemonpress.errors import UserError
 from lemonpress.hub.release import Release
