@@ -3,11 +3,6 @@
 Builders, trainers and the demo call these steps; each one leaves finished work where it is and makes the rest.
 """
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +18,7 @@ from lemonpress.evaluation.systems import System, compare, perplexity_judge
 from lemonpress.evaluation.table import render as render_table
 from lemonpress.funnel import Step
 from lemonpress.hub.destination import Destination
+from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
 from lemonpress.pressing import Pool, Run, judge, press, score
 from lemonpress.publishing import release_base, release_corpus, release_student
@@ -270,31 +266,9 @@ def read_back(
     Raises:
         RuntimeError: The stock clients could not load what was released.
     """
-    request = {
-        "datasets": [(r.repo_id, config, r.tag) for r, task in corpora for config in (task, "rejected")],
-        "model": (student.repo_id, student.tag),
-        "prompts": [prompt(task, source) for _, task in corpora[:1] for source in sources],
-    }
-    with tempfile.TemporaryDirectory(prefix="lemonpress-read-back-") as cache_folder:
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))},
-            "HF_ENDPOINT": to.endpoint,
-            "HF_HOME": cache_folder,
-            **({"NO_PROXY": "*", "no_proxy": "*"} if to.local else {}),
-        }
-        script = Path(__file__).parent / "hub" / "read_back.py"
-        done = subprocess.run(
-            [sys.executable, str(script)],
-            input=json.dumps(request),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"the released files do not load with the stock clients:\n{done.stderr[-2000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    datasets = [(release.repo_id, config, release.tag) for release, task in corpora for config in (task, "rejected")]
+    prompts = [prompt(task, source) for _, task in corpora[:1] for source in sources]
+    return read_in_fresh_process(to, datasets, (student.repo_id, student.tag), prompts)
 
 
 def _assemble(run: Run, name: str, shards: Sequence[Shard], folder: Path, holdout: float | None = None) -> Corpus:

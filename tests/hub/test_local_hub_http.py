@@ -182,7 +182,7 @@ def test_accepted_paths_stay_below_their_folder(path: str) -> None:
     except HubError:
         return
     assert not accepted.startswith("/")
-    assert os.path.normpath(f"/root/{accepted}") == f"/root/{accepted}"
+    assert os.path.normpath(f"/repos/{accepted}") == f"/repos/{accepted}"
 
 
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
@@ -192,7 +192,7 @@ def test_accepted_repository_ids_stay_below_their_folder(namespace: str, name: s
         accepted = repo_id("models", namespace, name)
     except HubError:
         return
-    assert os.path.normpath(f"/root/{accepted.full}.git") == f"/root/{namespace}/{name}.git"
+    assert os.path.normpath(f"/repos/{accepted.full}.git") == f"/repos/{namespace}/{name}.git"
 
 
 def test_no_url_leaves_the_hubs_folder(ask: Ask, hub: LocalHub, repo: str) -> None:

@@ -1,5 +1,6 @@
 """Systems that rewrite sentences: trained students, and an instruct model asked zero-shot."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ _BATCH_ROWS = 64
 
 
 @dataclass(frozen=True)
-class _Causal:
+class _Causal(ABC):
     """A causal language model that answers one prompt a source."""
 
     one_line: ClassVar[bool] = True  # a line break ends the answer
@@ -115,8 +116,8 @@ class _Causal:
                 progress(len(places))
         return results
 
-    def _prompt(self, task: Task, source: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _prompt(self, task: Task, source: str) -> str: ...
 
 
 class Student(_Causal):
