@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -177,7 +177,10 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]
         mapping = "NAME." if str(field.annotation).startswith("dict[") else ""
         if not nested:
             default = "" if field.is_required() else f" [{_show(field.get_default(call_default_factory=True))}]"
-            yield prefix + name, (field.description or "") + default
+            allowed = (
+                ", ".join(map(str, get_args(field.annotation))) if get_origin(field.annotation) is Literal else ""
+            )
+            yield prefix + name, (field.description or allowed) + default
             continue
         for inner in dict.fromkeys(nested):
             yield from _keys(inner, f"{prefix}{name}.{mapping}")

@@ -34,8 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; returns the exit status."""
-    from lemonpress.hub.local.server import serve
+    from lemonpress.hub.local.server import answering, serve
 
+    if (running := answering(args.root, args.port)) is not None:
+        print(f"{args.root} is being served already: {running.endpoint}")
+        return 0
     with suppress(KeyboardInterrupt):
         serve(args.root, args.host, args.port)
     return 0
