@@ -3,8 +3,9 @@
 Builders, trainers and the demo call these steps; each one leaves finished work where it is and makes the rest.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
     scores = [shard for pool in pools for shard in pool.scores]
     verdicts = judge(run, name, sentences, scores, "ordered")
     corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / name)
-    return Built(corpus, [*_sampling(sentences), *verdicts.funnel])
+    steps, dropped = _sampling(sentences)
+    reasons = {f"samples dropped, {reason}": float(count) for reason, count in sorted(dropped.items())}
+    return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), [*steps, *verdicts.funnel])
 
 
 @dataclass(frozen=True)
@@ -304,15 +307,18 @@ def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
     return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
 
 
-def _sampling(sentences: Sequence[Shard]) -> list[Step]:
-    """The funnel before there are pairs: samples, well-formed sentences, distinct ones."""
+def _sampling(sentences: Sequence[Shard]) -> tuple[list[Step], Counter[str]]:
+    """The funnel before there are pairs (samples, well-formed sentences, distinct ones), and drops by reason."""
     sampled = formed = distinct = 0
+    dropped: Counter[str] = Counter()
     for shard in sentences:
         table = shard.table("sentences")
         sampled += sum(table["sampled"].to_pylist())
         formed += sum(sum(counts) for counts in table["counts"].to_pylist())
         distinct += sum(len(texts) for texts in table["sentences"].to_pylist())
-    return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)]
+        for reasons in table["dropped"].to_pylist():
+            dropped.update(dict(reasons))
+    return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)], dropped
 
 
 @dataclass(frozen=True)

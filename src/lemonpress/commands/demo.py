@@ -39,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
     for name, one in walked.built.items():
         heading(f"{name}: {sum(one.corpus.rows.values()):,} {one.corpus.task} pairs")
         print(render(one.funnel))
+        print(
+            ", ".join(f"{label}: {count:,.0f}" for label, count in one.corpus.statistics.items() if "dropped" in label)
+        )
     if walked.table:
         heading("Benchmark on held-out sentences (the walk at work, not quality: few steps, a small base)")
         print(walked.table)
