@@ -211,3 +211,13 @@ def test_the_command_line_takes_a_recipe_and_overrides(tmp_path: Path) -> None:
     recipe = recipe_from_arguments(parser.parse_args(["--config", file, "--set", "seed=4", "--set", "sentences.k=9"]))
     assert (recipe.name, recipe.seed, recipe.sentences.k) == ("small", 4, 9)
     assert recipe_from_arguments(parser.parse_args([])).name == "demo"
+
+
+def test_a_users_own_data_folder_comes_before_the_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("dataset_builders/recipes/demo.yaml")
+    assert recipe.resolve_path("data/paragraphs.jsonl").is_file()
+    assert recipe.resolve_path("data/mine.txt") == Path("data/mine.txt")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "paragraphs.jsonl").write_text("{}")
+    assert recipe.resolve_path("data/paragraphs.jsonl") == Path("data/paragraphs.jsonl")

@@ -10,11 +10,11 @@ A data file is JSON lines of `source` and `reference`, `references`, `paraphrase
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 from typing import get_args
 
-from lemonpress.assets import asset
+from lemonpress.assets import find_file
 from lemonpress.console import run_program
+from lemonpress.errors import UserError
 from lemonpress.home import home
 from lemonpress.recipes import Task
 
@@ -45,7 +45,9 @@ def _compare(args: argparse.Namespace) -> int:
     from lemonpress.students.generate import Student, ZeroShot
     from lemonpress.weights import ordinary_folder
 
-    path = asset(args.data) if args.data.startswith("data/") else Path(args.data)
+    if args.count is not None and args.count < 1:
+        raise UserError(f"--count {args.count}: use at least one row")
+    path = find_file(args.data)
     tasks: list[Task] = [args.task] if args.task else list(get_args(Task))
     benchmarks = [load(path, task) for task in tasks]
     base = resolve(args.base, where="--base")

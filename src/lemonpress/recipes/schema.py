@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from lemonpress.assets import find_file
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.critics import CriticSettings, DiversitySettings
 
@@ -191,7 +192,5 @@ class Recipe(Section):
         return f"v{self.version}"
 
     def resolve_path(self, path: str) -> Path:
-        """A file of this recipe: shipped (``data/...``), or relative to the working directory."""
-        from lemonpress.assets import asset
-
-        return asset(path) if path.startswith("data/") and not Path(path).exists() else Path(path)
+        """A file of this recipe: relative to the working directory, or shipped (``data/...``)."""
+        return find_file(path)
