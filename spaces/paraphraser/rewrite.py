@@ -53,7 +53,7 @@ class Candidate:
         """Why it is kept or rejected, in words."""
         if self.kept:
             return "Every critic accepts it."
-        failed = [f"{v.critic} is {shown(v.score)} ({v.description})" for v in self.verdicts if not v.kept]
+        failed = [f"{v.critic} is {shown(v.score)} ({v.measures})" for v in self.verdicts if not v.kept]
         return f"Rejected: {'; '.join(failed)}."
 
 

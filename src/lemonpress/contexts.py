@@ -1,8 +1,5 @@
 """Contextual constraints: the texts whose next sentences are sampled."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lemonpress.errors import UserError
+from lemonpress.reading import json_value, load_rows, text_lines
 from lemonpress.recipes import DatasetContexts, FileContexts, TeacherContexts
 from lemonpress.rows import CONTEXTS, content_id
 from lemonpress.splitting import first_sentence, flaw
@@ -137,28 +135,13 @@ def _sound(text: str, most: int) -> tuple[list[str], bool]:
 def _file_texts(settings: FileContexts, file: Path, where: str) -> Iterator[tuple[str, str]]:
     if not file.is_file():
         raise UserError(f"{where}: {file} is not a file; give a .txt or .jsonl file of contexts")
-    opener = gzip.open if file.suffix == ".gz" else open
     lines = ".jsonl" in file.suffixes
-    try:
-        with opener(file, "rt", encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield (
-                        _json_text(line, settings.column, f"{where}: {file}, line {number}")
-                        if lines
-                        else (line.strip(), "")
-                    )
-    except UnicodeDecodeError:
-        raise UserError(f"{where}: {file} is not UTF-8 text; convert it first") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UserError(f"{where}: {file} is no whole gzip file; rename or compress it again") from None
+    for number, line in text_lines(file, where):
+        yield (_json_text(line, settings.column, f"{where}: {file}, line {number}") if lines else (line.strip(), ""))
 
 
 def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise UserError(f"{where}: not JSON; write one object a line") from None
+    row = json_value(line, where)
     text = row.get(column) if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise UserError(f"{where}: no text in column {column!r}; name the right one under 'column'")
@@ -166,13 +149,7 @@ def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
 
 
 def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
-
-    try:
-        rows = load_dataset(settings.path, settings.config, split=settings.split, revision=settings.revision)
-    except (DatasetsError, OSError, ValueError) as error:
-        raise UserError(f"{where}: {settings.path} cannot be loaded: {str(error).splitlines()[0]}") from None
+    rows = load_rows(settings.path, settings.config, settings.split, settings.revision, where)
     if settings.column not in rows.column_names:
         raise UserError(
             f"{where}: {settings.path} has no column {settings.column!r}; it has {', '.join(rows.column_names)}"

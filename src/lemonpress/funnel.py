@@ -1,7 +1,7 @@
 """The funnel: what every stage and critic saw, kept and rejected."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class Step:
         name: Stage or critic.
         seen: Items that reached it.
         kept: Items that passed.
-        seconds: Wall-clock time it took; 0 where it was read from finished shards.
-        scored: Items that a model had to score; the rest were known or needed none.
+        seconds: Wall-clock time it took when its shards were made.
+        scored: Items that a model had to score; the rest were known, from another corpus too, or needed none.
     """
 
     name: str
@@ -47,11 +47,35 @@ def merge(funnels: Iterable[Sequence[Step]]) -> list[Step]:
     return list(total.values())
 
 
-def render(funnel: Sequence[Step]) -> str:
-    """The funnel as an aligned Markdown table, readable in a terminal too."""
-    head = ("step", "seen", "kept", "rejected", "kept %")
+def add_costs(funnel: Sequence[Step], costs: Sequence[Step]) -> list[Step]:
+    """The steps of a funnel, with the seconds and model calls of other steps of the same names added."""
+    extra = {step.name: step for step in costs}
+    return [
+        replace(step, seconds=step.seconds + extra[step.name].seconds, scored=step.scored + extra[step.name].scored)
+        if step.name in extra
+        else step
+        for step in funnel
+    ]
+
+
+def render(funnel: Sequence[Step], timed: bool = False) -> str:
+    """The funnel as an aligned Markdown table, readable in a terminal too.
+
+    Args:
+        funnel: Steps in order.
+        timed: Show seconds, which differ from run to run.
+    """
+    head = ["step", "seen", "kept", "rejected", "kept %", "model calls", *(["seconds"] if timed else [])]
     body = [
-        (s.name, f"{s.seen:,}", f"{s.kept:,}", f"{s.rejected:,}", f"{100 * s.kept / s.seen:.1f}" if s.seen else "-")
+        [
+            s.name,
+            f"{s.seen:,}",
+            f"{s.kept:,}",
+            f"{s.rejected:,}",
+            f"{100 * s.kept / s.seen:.1f}" if s.seen else "-",
+            f"{s.scored:,}" if s.scored else "-",
+            *([f"{s.seconds:.1f}"] if timed else []),
+        ]
         for s in funnel
     ]
     widths = [max(len(row[c]) for row in (head, *body)) for c in range(len(head))]

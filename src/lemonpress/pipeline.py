@@ -17,7 +17,7 @@ from lemonpress.evaluation.benchmark import Benchmark, Score
 from lemonpress.evaluation.benchmark import load as load_benchmark
 from lemonpress.evaluation.systems import System, compare, perplexity_judge
 from lemonpress.evaluation.table import render as render_table
-from lemonpress.funnel import Step
+from lemonpress.funnel import Step, merge
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
@@ -50,13 +50,13 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
         name: A corpus of the recipe.
         pools: Scored sentences, from `press`.
     """
-    sentences = [shard for pool in pools for shard in pool.sentences]
-    scores = [shard for pool in pools for shard in pool.scores]
-    verdicts = judge(run, name, sentences, scores, "ordered")
-    corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / name)
-    steps, dropped = _sampling(sentences)
+    verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
+    shards = [shard for verdict in verdicts for shard in verdict.shards]
+    corpus = _assemble(run, name, shards, run.folder / "corpora" / name)
+    steps, dropped = _sampling([shard for pool in pools for shard in pool.sentences if pool.pairing == "pool"])
     reasons = {f"samples dropped, {reason}": float(count) for reason, count in sorted(dropped.items())}
-    return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), [*steps, *verdicts.funnel])
+    funnel = [*steps, *merge(verdict.funnel for verdict in verdicts)]
+    return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), funnel)
 
 
 @dataclass(frozen=True)
@@ -276,9 +276,11 @@ def read_back(
 
 def _assemble(run: Run, name: str, shards: Sequence[Shard], folder: Path, holdout: float | None = None) -> Corpus:
     settings = run.recipe.corpora[name]
-    schema = corpus_schema([(critic.name, critic.description) for critic in run.critics[name]])
+    schema = corpus_schema(run.panels[name].scores)
     share = settings.holdout if holdout is None else holdout
-    return assemble(shards, folder, settings.task, schema, share, settings.rejected_rows, run.recipe.seed)
+    return assemble(
+        shards, folder, settings.task, schema, share, settings.rejected_rows, run.recipe.seed, settings.deduplicate
+    )
 
 
 def _fine_tune(
@@ -318,6 +320,8 @@ def _sampling(sentences: Sequence[Shard]) -> tuple[list[Step], Counter[str]]:
         distinct += sum(len(texts) for texts in table["sentences"].to_pylist())
         for reasons in table["dropped"].to_pylist():
             dropped.update(dict(reasons))
+    if not sampled:
+        return [], dropped
     return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)], dropped
 
 

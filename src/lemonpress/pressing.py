@@ -10,14 +10,15 @@ import pyarrow as pa
 
 from lemonpress.assets import asset
 from lemonpress.contexts import read_contexts, sample_contexts
-from lemonpress.critics import build
-from lemonpress.critics.base import Critic
+from lemonpress.critics import build, build_diversity
 from lemonpress.critics.judging import Pairing, Panel, judge_shard, score_shard
 from lemonpress.engine.local import Task, Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
-from lemonpress.funnel import Step
+from lemonpress.errors import UserError
+from lemonpress.existing import read_pairs
+from lemonpress.funnel import Step, add_costs, merge
 from lemonpress.home import run_folder
-from lemonpress.recipes import CorpusSettings, Recipe, SentenceSettings, TeacherContexts, digest
+from lemonpress.recipes import CorpusSettings, PairRows, Recipe, SentenceSettings, TeacherContexts, digest
 from lemonpress.sentences import sample_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.teachers.causal_lm import CausalTeacher
@@ -31,16 +32,16 @@ class Run:
     Attributes:
         recipe: What to do.
         folder: Everything this run writes.
-        teacher_model: The resolved teacher.
-        given: Contexts that were read from files or datasets, by pool.
-        critics: The critics of each corpus.
+        teacher_model: The resolved teacher; None where every pool is one of existing pairs.
+        given: What was read from files or datasets, by pool: contexts, or pairs.
+        panels: What judges each corpus.
     """
 
     recipe: Recipe
     folder: Path
-    teacher_model: Model
+    teacher_model: Model | None
     given: Mapping[str, pa.Table] = field(repr=False)
-    critics: Mapping[str, list[Critic]] = field(repr=False)
+    panels: Mapping[str, Panel] = field(repr=False)
 
     @classmethod
     def open(cls, recipe: Recipe) -> "Run":
@@ -49,18 +50,19 @@ class Run:
         Raises:
             UserError: A model, package or file is missing or wrong.
         """
-        teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
-        check_causal(teacher, "teacher.model")
-        critics = {
-            name: build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
-            for name, corpus in recipe.corpora.items()
-        }
-        given = {
-            name: read_contexts(pool, name, recipe.resolve_path)
-            for name, pool in recipe.contexts.items()
-            if not isinstance(pool, TeacherContexts)
-        }
-        return cls(recipe, run_folder(recipe.name), teacher, given, critics)
+        teacher = None
+        if recipe.teacher is not None:
+            teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
+            check_causal(teacher, "teacher.model")
+        panels = {name: _panel(name, corpus) for name, corpus in recipe.corpora.items()}
+        given = {}
+        for name, pool in recipe.contexts.items():
+            if isinstance(pool, PairRows):
+                _check_columns(name, pool, panels)
+                given[name] = read_pairs(pool, name, recipe.resolve_path)
+            elif not isinstance(pool, TeacherContexts):
+                given[name] = read_contexts(pool, name, recipe.resolve_path)
+        return cls(recipe, run_folder(recipe.name), teacher, given, panels)
 
     @property
     def store(self) -> Store:
@@ -71,21 +73,23 @@ class Run:
     def teacher(self) -> CausalTeacher:
         """The loaded teacher."""
         settings = self.recipe.teacher
+        assert settings is not None
+        assert self.teacher_model is not None
         return CausalTeacher.load(ordinary_folder(self.teacher_model), settings.dtype, settings.device)
-
-    def panel(self, corpus: str) -> Panel:
-        """Critics and diversity of a corpus."""
-        return self.critics[corpus], self.recipe.corpora[corpus].diversity
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The shards of one pool of contexts: contexts, their next sentences, and the scores of those."""
+    """The shards of one pool: contexts, their next sentences, and the scores of those.
+
+    A pool of existing pairs has no context shards; its pairing is ``given``.
+    """
 
     name: str
     contexts: list[Shard]
     sentences: list[Shard]
     scores: list[Shard]
+    pairing: Pairing
 
 
 def press(run: Run) -> list[Pool]:
@@ -95,10 +99,11 @@ def press(run: Run) -> list[Pool]:
     """
     recipe = run.recipe
     pools = []
-    contexts = {name: _contexts(run, name) for name in recipe.contexts}
+    contexts = {name: [] if _is_paired(run, name) else _contexts(run, name) for name in recipe.contexts}
     for name, shards in contexts.items():
-        sentences = _sentences(run, name, shards)
-        pools.append(Pool(name, shards, sentences, score(run, sentences, "ordered", name)))
+        pairing: Pairing = "given" if _is_paired(run, name) else "pool"
+        sentences = _paired(run, name) if pairing == "given" else _sentences(run, name, shards)
+        pools.append(Pool(name, shards, sentences, score(run, sentences, pairing, name), pairing))
     return pools
 
 
@@ -107,13 +112,14 @@ def score(
 ) -> list[Shard]:
     """Score sentence shards with the model-backed critics of some corpora together; of all by default."""
     recipe = run.recipe
-    names = sorted(recipe.corpora if corpora is None else corpora)
-    panels = [run.panel(name) for name in names]
-    keys = sorted((panel_key(run.critics[name], recipe.corpora[name]) for name in names), key=str)
-    stage = Stage("scores", 2, {"pairing": pairing, "seed": recipe.seed, "panels": keys})
+    keyed = {_key_digest(run, name): name for name in (recipe.corpora if corpora is None else corpora)}
+    panels = [run.panels[keyed[key]] for key in sorted(keyed)]
+    stage = Stage("scores", 3, {"pairing": pairing, "seed": recipe.seed, "panels": sorted(keyed)})
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-        return Output({"scores": score_shard(inputs[0].table("sentences"), panels, pairing, recipe.seed)})
+        table, funnels = score_shard(inputs[0].table("sentences"), panels, pairing, recipe.seed)
+        costs = dict(zip(sorted(keyed), ([step.to_json() for step in funnel] for funnel in funnels), strict=True))
+        return Output({"scores": table}, {"funnels": costs})
 
     tasks = [Task((shard,), _rows(shard)) for shard in sentences]
     return run_stage(run.store, stage, tasks, work, f"scores ({label})", "context")
@@ -129,20 +135,18 @@ class Verdicts:
 
 def judge(run: Run, corpus: str, sentences: list[Shard], scores: list[Shard], pairing: Pairing) -> Verdicts:
     """Judge the candidate pairs of sentence shards for one corpus."""
-    from lemonpress.funnel import merge
-
     settings = run.recipe.corpora[corpus]
     stage = Stage(
         "verdicts",
-        2,
-        {"pairing": pairing, "seed": run.recipe.seed, "panel": panel_key(run.critics[corpus], settings)},
+        3,
+        {"pairing": pairing, "seed": run.recipe.seed, "panel": panel_key(run.panels[corpus], settings)},
     )
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
         kept, rejected, verdict = judge_shard(
             inputs[0].table("sentences"),
             inputs[1].table("scores"),
-            run.panel(corpus),
+            run.panels[corpus],
             settings.task,
             pairing,
             run.recipe.seed,
@@ -151,25 +155,54 @@ def judge(run: Run, corpus: str, sentences: list[Shard], scores: list[Shard], pa
 
     tasks = [Task((one, other), _rows(one)) for one, other in zip(sentences, scores, strict=True)]
     shards = run_stage(run.store, stage, tasks, work, corpus, "context")
-    return Verdicts(shards, merge([Step(**step) for step in shard.stats["funnel"]] for shard in shards))
+    key = _key_digest(run, corpus)
+    costs = merge(_steps(shard.stats["funnels"].get(key, [])) for shard in scores)
+    return Verdicts(shards, add_costs(merge(_steps(shard.stats["funnel"]) for shard in shards), costs))
 
 
-def panel_key(critics: list[Critic], corpus: CorpusSettings) -> dict[str, Any]:
+def _steps(values: list[dict[str, Any]]) -> list[Step]:
+    return [Step(**value) for value in values]
+
+
+def _key_digest(run: Run, corpus: str) -> str:
+    return digest(panel_key(run.panels[corpus], run.recipe.corpora[corpus]))
+
+
+def panel_key(panel: Panel, corpus: CorpusSettings) -> dict[str, Any]:
     """What decides the verdicts of a corpus: its task, critics, their models, diversity; not their order."""
-    models = {critic.name: critic.scorer for critic in critics if critic.scorer}
     return {
         "task": corpus.task,
-        "critics": sorted(
-            (settings.model_dump(mode="json") for settings in corpus.critics), key=lambda s: s["critic"]
-        ),
-        "models": models,
+        "pairs": corpus.pairs,
+        "critics": sorted((settings.model_dump(mode="json") for settings in corpus.critics), key=str),
+        "models": {critic.name: critic.key for critic in panel.critics if critic.key},
         "diversity": corpus.diversity.model_dump(mode="json") if corpus.diversity else None,
     }
 
 
 def teacher_key(run: Run) -> dict[str, Any]:
     """What identifies the teacher in shard keys."""
+    assert run.recipe.teacher is not None
+    assert run.teacher_model is not None
     return {**run.teacher_model.key, "dtype": run.recipe.teacher.dtype}
+
+
+def _panel(name: str, corpus: CorpusSettings) -> Panel:
+    critics = build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
+    return Panel(critics, build_diversity(corpus.diversity, critics), corpus.pairs)
+
+
+def _check_columns(name: str, pool: PairRows, panels: Mapping[str, Panel]) -> None:
+    for corpus, panel in panels.items():
+        for critic in panel.critics:
+            if "context" in critic.columns and pool.context_column is None:
+                raise UserError(
+                    f"contexts.{name}: critic {critic.name} of corpora.{corpus} reads contexts, and these pairs have "
+                    "none; name their context_column or take the critic out"
+                )
+
+
+def _is_paired(run: Run, pool: str) -> bool:
+    return isinstance(run.recipe.contexts[pool], PairRows)
 
 
 def _contexts(run: Run, pool: str) -> list[Shard]:
@@ -211,10 +244,27 @@ def _sampler(run: Run, pool: str, settings: TeacherContexts) -> Callable[[int, i
     return work
 
 
+def _paired(run: Run, pool: str) -> list[Shard]:
+    table = run.given[pool]
+    spans = _spans(table.num_rows, run.recipe.shard_size)
+    parts = [table.slice(start, count) for start, count in spans]
+    tasks = [Task((), part.num_rows, digest(part.to_pylist())) for part in parts]
+    return run_stage(
+        run.store,
+        Stage("pairs", 1, {"pool": pool}),
+        tasks,
+        lambda index, inputs, tick: Output({"sentences": parts[index]}, {"rows": parts[index].num_rows}),
+        f"pairs ({pool})",
+        "group",
+    )
+
+
 def _sentences(run: Run, pool: str, contexts: list[Shard]) -> list[Shard]:
     settings: SentenceSettings = run.recipe.sentences
     stage = Stage(
-        "sentences", 1, {**settings.model_dump(mode="json"), "seed": run.recipe.seed, "teacher": teacher_key(run)}
+        "sentences",
+        1,
+        {**settings.model_dump(mode="json", exclude_none=True), "seed": run.recipe.seed, "teacher": teacher_key(run)},
     )
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:

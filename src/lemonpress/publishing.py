@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lemonpress.corpora import SPLITS, Corpus
-from lemonpress.critics.base import Critic
-from lemonpress.critics.entities import Entities
-from lemonpress.critics.similarity import Similarity
+from lemonpress.critics.judging import Panel
 from lemonpress.funnel import Step
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, ModelCard, render_corpus_card, render_model_card
 from lemonpress.hub.destination import DEFAULT_PORT, Destination
@@ -24,7 +22,7 @@ from lemonpress.hub.provenance import provenance
 from lemonpress.hub.release import Release, release
 from lemonpress.packages import PACKAGES
 from lemonpress.pressing import Run
-from lemonpress.recipes import DatasetContexts, FileContexts, Recipe, TeacherContexts
+from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, TeacherContexts, digest
 from lemonpress.rows import describe
 from lemonpress.sources import Model
 from lemonpress.students.prompts import prompt
@@ -41,17 +39,18 @@ def release_corpus(
     """Publish a corpus: its splits, a sample of the rejected pairs, card, funnel plot and provenance."""
     recipe = run.recipe
     repo_id = f"{recipe.namespace}/{name}"
-    critics = run.critics[name]
-    models = {"teacher": run.teacher_model, **_critic_models(critics)}
-    licence = run.teacher_model.licence
+    panel = run.panels[name]
+    models = {**_teacher(run), **_critic_models(panel)}
+    licence = _joined_licence(_origins(run).values())
     origin = provenance(
         recipe,
         models,
         {"all": recipe.seed},
         funnel,
-        {"corpus": licence, **{role: model.licence for role, model in models.items()}},
+        {"corpus": licence, **_origins(run), **{role: model.licence for role, model in models.items()}},
         sections=CORPUS_SECTIONS,
     )
+    origin["pairs"] = _existing(run)
     rejected = pq.read_table(corpus.folder / "rejected" / "train.parquet")
     card = CorpusCard(
         repo_id=repo_id,
@@ -71,8 +70,8 @@ def release_corpus(
         rejected_examples=_some(rejected, 6, ("source", "target", "critic", "score")),
         statistics=corpus.statistics,
         provenance=origin,
-        teacher=run.teacher_model.id,
-        critics=[(critic.name, critic.description) for critic in critics] + _diversity(recipe, name),
+        teacher=run.teacher_model.id if run.teacher_model else None,
+        critics=_asked(panel),
         contexts=describe_contexts(run),
         endpoint=_shown(to),
         notes=_notes(run.teacher_model),
@@ -123,17 +122,17 @@ def release_student(
     recipe = run.recipe
     assert recipe.student is not None
     base_id, base_commit = base
-    licence = _joined_licence([base_model, run.teacher_model])
+    licence = _joined_licence([base_model.licence, *_origins(run).values()])
     origin = provenance(
         recipe,
         {
             "base": Model(base_id, base_commit, training.folder, base_model.licence),
-            "teacher": run.teacher_model,
-            **{role: model for critics in run.critics.values() for role, model in _critic_models(critics).items()},
+            **_teacher(run),
+            **{role: model for panel in run.panels.values() for role, model in _critic_models(panel).items()},
         },
         {"all": recipe.seed},
         [],
-        {"student": licence, "base": base_model.licence, "teacher": run.teacher_model.licence},
+        {"student": licence, "base": base_model.licence, **_origins(run)},
     )
     origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
     card = ModelCard(
@@ -166,6 +165,9 @@ def describe_contexts(run: Run) -> str:
             case DatasetContexts():
                 where = f"`{Path(settings.path).name}` ({settings.column})"
                 parts.append(f"{run.given[name].num_rows} were read from {where}")
+            case PairRows():
+                pairs = sum(run.given[name]["sampled"].to_pylist())
+                parts.append(f"{pairs} pairs were read from `{Path(settings.path).name}` as they stood")
     return f"Contexts: {'; '.join(parts)}."
 
 
@@ -200,25 +202,50 @@ def _link(source: str, target: str) -> None:
 def _some(table: pa.Table, count: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """Rows spread evenly over a table."""
     step = max(1, table.num_rows // count)
-    rows: list[dict[str, Any]] = table.select(list(columns)).take(pa.array(range(0, table.num_rows, step))).to_pylist()
+    rows: list[dict[str, Any]] = (
+        table.select(list(columns)).take(pa.array(range(0, table.num_rows, step), pa.int64())).to_pylist()
+    )
     return rows[:count]
 
 
-def _critic_models(critics: Sequence[Critic]) -> dict[str, Model]:
+def _critic_models(panel: Panel) -> dict[str, Model]:
     """The models behind critics, by critic."""
-    return {f"critic {critic.name}": critic.model for critic in critics if isinstance(critic, Similarity | Entities)}
+    return {f"critic {critic.name}": model for critic in panel.critics for model in critic.models}
 
 
-def _diversity(recipe: Recipe, name: str) -> list[tuple[str, str]]:
-    settings = recipe.corpora[name].diversity
-    if settings is None:
-        return []
+def _teacher(run: Run) -> dict[str, Model]:
+    return {"teacher": run.teacher_model} if run.teacher_model else {}
+
+
+def _origins(run: Run) -> dict[str, str]:
+    """The licences of what the sentences come from: the teacher, and existing corpora."""
+    pools = {
+        f"pairs of {name}": pool.licence for name, pool in run.recipe.contexts.items() if isinstance(pool, PairRows)
+    }
+    return {**{role: model.licence for role, model in _teacher(run).items()}, **pools}
+
+
+def _existing(run: Run) -> list[dict[str, str]]:
+    """The existing corpora that were filtered, with the commit of those that have one."""
     return [
-        ("diversity", f"best pair of each group joined by {settings.edges} above {settings.above:g} (Algorithm 1)")
+        {
+            "id": Path(pool.path).name if Path(pool.path).exists() else pool.path,
+            "commit": (run.given[name].schema.metadata or {}).get(b"commit", b"").decode(),
+            "rows": digest(run.given[name].to_pylist()),
+        }
+        for name, pool in run.recipe.contexts.items()
+        if isinstance(pool, PairRows)
     ]
 
 
-def _notes(model: Model) -> list[str]:
+def _asked(panel: Panel) -> list[tuple[str, str]]:
+    asked = [(critic.name, critic.description) for critic in panel.critics]
+    return asked + ([("diversity", panel.diversity.description)] if panel.diversity else [])
+
+
+def _notes(model: Model | None) -> list[str]:
+    if model is None:
+        return []
     package = PACKAGES.get(model.id.removeprefix("package:").split("==")[0])
     return [package.note] if package and package.note else []
 
@@ -228,7 +255,7 @@ def _shown(to: Destination) -> str | None:
     return f"http://127.0.0.1:{DEFAULT_PORT}" if to.local else None
 
 
-def _joined_licence(models: Sequence[Model]) -> str:
-    """The one licence of all models, or ``other`` where they differ and somebody has to read them."""
-    licences = {model.licence for model in models}
-    return licences.pop() if len(licences) == 1 else "other"
+def _joined_licence(licences: Iterable[str]) -> str:
+    """The one licence of everything, or ``other`` where they differ and somebody has to read them."""
+    distinct = set(licences)
+    return distinct.pop() if len(distinct) == 1 else "other"

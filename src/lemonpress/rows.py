@@ -32,6 +32,16 @@ SENTENCES = _schema(
     ("dropped", pa.map_(pa.string(), pa.int32()), "samples dropped, by reason"),
 )
 
+PAIRED = pa.schema(
+    [
+        *SENTENCES,
+        *_schema(
+            ("sources", pa.list_(pa.int32()), "position of each pair's source in the sentences"),
+            ("targets", pa.list_(pa.int32()), "position of its target"),
+        ),
+    ]
+)
+
 SCORES = _schema(
     ("context_id", pa.string(), "context whose sentences are scored"),
     ("scorer", pa.string(), "what gave the scores: its name and model"),

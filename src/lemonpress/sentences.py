@@ -71,7 +71,9 @@ def sample_sentences(
     rows = []
     for context in contexts.to_pylist():
         noise = seeded_noise(seed, context["context_id"], settings.k, settings.max_new_tokens)
-        samples = teacher.sample(context["context"], noise, settings.temperature, settings.top_p, settled)
+        samples = teacher.sample(
+            context["context"], noise, settings.temperature, settings.top_p, settled, settings.no_repeat_ngram
+        )
         pool = press(samples)
         rows.append(
             {

@@ -3,9 +3,11 @@
 import errno
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lemonpress.assets import asset
 from lemonpress.errors import UserError
 from lemonpress.packages import PACKAGES, Package
 
@@ -20,6 +22,7 @@ class Model:
         folder: Where the files are.
         licence: SPDX-like identifier where it is known, else ``unknown``.
         gguf: File name of GGUF weights in the folder, or None for ordinary weights.
+        base: The model that the folder's adapter belongs to, or None where it holds whole weights.
     """
 
     id: str
@@ -27,6 +30,7 @@ class Model:
     folder: Path
     licence: str
     gguf: str | None = None
+    base: "Model | None" = None
 
     @property
     def key(self) -> dict[str, str]:
@@ -38,7 +42,8 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
     """Find a model's files and the commit that names them.
 
     Args:
-        reference: ``package:NAME``, a local folder (starts with ``/``, ``./``, ``../`` or ``~``), or a Hub id.
+        reference: ``package:NAME``, ``data/NAME`` for a model that ships with lemonpress, a local folder (starts with
+            ``/``, ``./``, ``../`` or ``~``), or a Hub id.
         revision: Commit, tag or branch of a Hub id; refused for the others.
         endpoint: Hub address; the user's own (``HF_ENDPOINT``) by default.
         where: The recipe field, for error messages.
@@ -50,6 +55,9 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
     if reference.startswith("package:"):
         _refuse_revision(reference, revision, where)
         return _package(reference.removeprefix("package:"), where)
+    if reference.startswith("data/"):
+        _refuse_revision(reference, revision, where)
+        return _folder(asset(reference), where)
     if reference.startswith(("/", "./", "../", "~")):
         _refuse_revision(reference, revision, where)
         return _folder(Path(reference).expanduser(), where)
@@ -104,10 +112,32 @@ def _folder(folder: Path, where: str) -> Model:
         raise UserError(f"{where}: {folder} holds no model (no config.json); give a folder made by save_pretrained")
     digest = hashlib.sha256()
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    base = _adapter_base(folder, where)
     for name in names:
-        if not name.startswith(".") and "/." not in name:
+        # A card may be rewritten; what the model does stays the same.
+        if name != "README.md" and not name.startswith(".") and "/." not in name:
             digest.update(f"{name}\0{file_digest(folder / name)}\n".encode())
-    return Model(folder.name, "sha256:" + digest.hexdigest(), folder, "unknown")
+    if base is not None:
+        digest.update(base.commit.encode())
+    return Model(folder.name, "sha256:" + digest.hexdigest(), folder, _licence(folder), base=base)
+
+
+def _adapter_base(folder: Path, where: str) -> Model | None:
+    """The base of a PEFT adapter's folder; None for whole weights."""
+    file = folder / "adapter_config.json"
+    if not file.is_file() or (folder / "model.safetensors").is_file():
+        return None
+    config = json.loads(file.read_text(encoding="utf-8"))
+    return resolve(config["base_model_name_or_path"], config.get("revision"), where=where)
+
+
+def _licence(folder: Path) -> str:
+    """The licence that the folder's card names."""
+    from huggingface_hub import ModelCard
+
+    card = folder / "README.md"
+    licence = ModelCard.load(card).data.get("license") if card.is_file() else None
+    return str(licence or "unknown")
 
 
 def _hub(reference: str, revision: str | None, endpoint: str | None, where: str) -> Model:

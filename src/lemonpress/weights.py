@@ -1,4 +1,4 @@
-"""Ordinary weights for any model: GGUF weights are dequantised once.
+"""Ordinary weights for any model: GGUF weights are dequantised once, adapters merged once.
 
 transformers marks a GGUF-loaded model as quantised, so TRL refuses to train it and `save_pretrained` to save it. Its
 dequantised tensors are therefore copied into a fresh model of the same configuration.
@@ -7,6 +7,7 @@ dequantised tensors are therefore copied into a fresh model of the same configur
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,23 +20,25 @@ if TYPE_CHECKING:
 
 
 def ordinary_folder(model: Model) -> Path:
-    """A folder that `from_pretrained` loads, trains and saves without GGUF support.
+    """A folder that `from_pretrained` loads, trains and saves without GGUF support or adapters.
 
     Args:
         model: A resolved model.
 
     Returns:
-        Its own folder, or for GGUF weights a folder under ``home()/weights`` with bfloat16 safetensors, made once.
+        Its own folder; for GGUF weights or an adapter a folder under ``home()/weights`` with dequantised or merged
+        safetensors, made once.
     """
-    if model.gguf is None:
+    if model.gguf is None and model.base is None:
         return model.folder
     target = home() / "weights" / model.commit.removeprefix("sha256:")[:16]
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".dequantise-", dir=target.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=".made-", dir=target.parent))
         try:
-            _dequantise(model, scratch)
-            scratch.rename(target)
+            (_dequantise if model.base is None else _merge)(model, scratch)
+            with suppress(OSError):  # another process was first, with the same bytes
+                scratch.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target
@@ -122,3 +125,16 @@ def _dequantise(model: Model, target: Path) -> None:
     fresh.generation_config = GenerationConfig.from_model_config(config)
     fresh.to(torch.bfloat16).save_pretrained(target)
     tokenizer.save_pretrained(target)
+
+
+def _merge(model: Model, target: Path) -> None:
+    """A classifier's adapter merged into its base."""
+    from peft import PeftModel
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    assert model.base is not None
+    base = ordinary_folder(model.base)
+    config = AutoConfig.from_pretrained(model.folder)
+    bare = AutoModelForSequenceClassification.from_pretrained(base, config=config)
+    PeftModel.from_pretrained(bare, model.folder).merge_and_unload().save_pretrained(target)
+    AutoTokenizer.from_pretrained(base).save_pretrained(target)

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from groups import TableCritic, pairs_of, shard_of
+from groups import TableCritic, score, shard_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lemonpress.critics.base import Critic
-from lemonpress.critics.cascade import Judgement, Tables, judge
-from lemonpress.critics.judging import candidate_pairs, judge_shard, score_shard
-from lemonpress.critics.surface import Compression, Length, Numbers, RougeL
+from lemonpress.critics.cascade import Judgement, judge
+from lemonpress.critics.diversity import Diversity
+from lemonpress.critics.judging import Panel, candidate_pairs, judge_shard, score_shard
+from lemonpress.critics.numbers import Numbers
+from lemonpress.critics.scores import Tables
+from lemonpress.critics.surface import Compression, Length, RougeL
 from lemonpress.pairs import Shard
 from lemonpress.recipes import (
     CompressionSettings,
@@ -48,14 +52,13 @@ def naive(shard: Shard, critics: Sequence[Critic]) -> set[Pair]:
     """Ask every critic about every ordered pair, one at a time."""
     kept = set()
     for source, target in pairs(shard.ordered_pairs()):
-        scores = [critic.score(shard, *pairs_of((source, target))) for critic in critics]
-        if all(critic.keeps(np.round(score, 4))[0] for critic, score in zip(critics, scores, strict=True)):
+        if all(critic.keeps(score(critic, shard, (source, target)))[0] for critic in critics):
             kept.add((source, target))
     return kept
 
 
-def run(shard: Shard, critics: Sequence[Critic], diversity: DiversitySettings | None = None) -> Judgement:
-    return judge(shard, *shard.ordered_pairs(), critics, diversity, Tables(shard), 0)
+def run(shard: Shard, critics: Sequence[Critic], diversity: Diversity | None = None) -> Judgement:
+    return judge(*shard.ordered_pairs(), critics, diversity, Tables(shard), 0)
 
 
 @settings(deadline=None, max_examples=60)
@@ -77,16 +80,15 @@ def test_the_kept_set_is_that_of_the_naive_enumeration(
     reordered = run(shard, critics)
     assert set(pairs(reordered.kept)) == expected
     for critic in critics:
-        scores = np.round(critic.score(shard, *found.kept), 4)
-        assert found.scores[critic.name].tolist() == scores.tolist()
+        assert found.scores[critic.name].tolist() == score(critic, shard, *pairs(found.kept)).tolist()
 
 
 @settings(deadline=None, max_examples=40)
 @given(GROUPS, CELLS)
 def test_every_pair_is_kept_or_rejected_once(groups: list[list[str]], cells: np.ndarray) -> None:
     shard = shard_of(*groups)
-    critics = [*surface_critics(), TableCritic((cells + cells.T) / 2, 0.4, "similarity", 50, symmetric=True)]
-    found = run(shard, critics, DiversitySettings(above=0.5))
+    meaning = TableCritic((cells + cells.T) / 2, 0.4, "meaning", 50, symmetric=True)
+    found = run(shard, [*surface_critics(), meaning], Diversity(DiversitySettings(above=0.5), meaning.scorer))
     rejected = [pair for _, sources, targets, _ in found.rejected for pair in pairs((sources, targets))]
     assert sorted(pairs(found.kept) + rejected) == sorted(pairs(shard.ordered_pairs()))
     for step, (name, sources, _, _) in zip(found.funnel, found.rejected, strict=True):
@@ -105,9 +107,7 @@ def test_a_critic_is_asked_only_about_pairs_that_reach_it() -> None:
     assert [(step.name, step.scored) for step in found.funnel] == [("cheap", 4), ("dear", 4)]
 
 
-def sentence_table(*groups: list[str]) -> object:
-    import pyarrow as pa
-
+def sentence_table(*groups: list[str]) -> pa.Table:
     rows = [
         {
             "context_id": f"context-{number}", "context": "A context.", "domain": "toy", "sentences": group,
@@ -126,16 +126,18 @@ def critic() -> TableCritic:
 
 def test_judging_from_stored_scores_computes_nothing_and_changes_nothing(critic: TableCritic) -> None:
     table = sentence_table(["a one", "b two", "c three", "d four"], ["e five", "f six", "g seven"])
-    panel = ([critic], DiversitySettings(above=0.7))
-    scores = score_shard(table, [panel, ([critic], None)], "ordered", 0)
+    panel = Panel([critic], Diversity(DiversitySettings(above=0.7), critic.scorer))
+    scores, costs = score_shard(table, [panel, Panel([critic])], "pool", 0)
+    assert [[step.scored for step in steps] for steps in costs] == [[9, 0], [0]]
     asked = len(critic.asked)
     assert asked == len({tuple(sorted(pair)) for pair in critic.asked}) == 9
-    kept, rejected, verdict = judge_shard(table, scores, panel, "paraphrase", "ordered", 0)
+    kept, rejected, verdict = judge_shard(table, scores, panel, "paraphrase", "pool", 0)
     assert len(critic.asked) == asked
-    fresh, also_rejected, _ = judge_shard(table, scores.slice(0, 0), panel, "paraphrase", "ordered", 0)
+    fresh, also_rejected, _ = judge_shard(table, scores.slice(0, 0), panel, "paraphrase", "pool", 0)
     assert kept.equals(fresh)
     assert rejected.equals(also_rejected)
-    assert kept.schema == corpus_schema([(critic.name, critic.description)])
+    assert kept.schema == corpus_schema(panel.scores)
+    assert kept.column_names[-2:] == ["similarity", "diversity"]
     assert rejected.schema == JUDGED
     assert 0 < kept.num_rows == len(verdict.kept[0])
     assert kept.num_rows + rejected.num_rows == 18
@@ -147,14 +149,22 @@ def test_judging_from_stored_scores_computes_nothing_and_changes_nothing(critic:
         assert {row["source"][0], row["target"][0]} <= set(own[row["context_id"]])
 
 
-def test_candidates_pair_with_their_source_alone(critic: TableCritic) -> None:
-    shard = shard_of(["a", "b", "c"], ["d"], ["e", "f"])
-    assert pairs(candidate_pairs(shard, "from_first")) == [(0, 1), (0, 2), (4, 5)]
+def test_candidates_of_a_pool_of_a_student_and_of_a_corpus() -> None:
+    groups = (["a", "b", "c"], ["d"], ["e", "f"])
+    table = sentence_table(*groups)
+    both, one = Panel([]), Panel([], pairs="unordered")
+    assert pairs(candidate_pairs(table, both, "pool")[1:]) == pairs(shard_of(*groups).ordered_pairs())
+    assert pairs(candidate_pairs(table, one, "pool")[1:]) == [(0, 1), (0, 2), (1, 2), (4, 5)]
+    assert pairs(candidate_pairs(table, both, "from_first")[1:]) == [(0, 1), (0, 2), (4, 5)]
+    listed = {"sources": [[2, 0], [], [0]], "targets": [[0, 1], [], [1]]}
+    for name, column in listed.items():
+        table = table.append_column(name, pa.array(column, pa.list_(pa.int32())))
+    assert pairs(candidate_pairs(table, both, "given")[1:]) == [(2, 0), (0, 1), (4, 5)]
 
 
 def test_shards_without_sentences_give_empty_tables(critic: TableCritic) -> None:
     for table in (sentence_table(), sentence_table([], ["alone"])):
-        panel = ([critic], DiversitySettings())
-        scores = score_shard(table, [panel], "ordered", 0)
-        kept, rejected, _ = judge_shard(table, scores, panel, "summary", "ordered", 0)
+        panel = Panel([critic], Diversity(DiversitySettings(), critic.scorer))
+        scores, _ = score_shard(table, [panel], "pool", 0)
+        kept, rejected, _ = judge_shard(table, scores, panel, "summary", "pool", 0)
         assert (scores.num_rows, kept.num_rows, rejected.num_rows) == (0, 0, 0)

@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
-from groups import pairs_of, shard_of
+from groups import MatrixScorer, pairs_of, shard_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lemonpress.critics.diversity import _tie_break, select
-from lemonpress.pairs import Shard
+from lemonpress.critics.diversity import Diversity, Selection, _tie_break
+from lemonpress.critics.scores import Tables
+from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import DiversitySettings
+
+
+def select(shard: Shard, pairs: tuple[Index, Index], scorer: MatrixScorer, above: float, seed: int = 0) -> Selection:
+    return Diversity(DiversitySettings(above=above), scorer).select(Tables(shard), *pairs, seed)
 
 
 def plain_algorithm(
@@ -68,41 +73,32 @@ def test_equals_the_plain_algorithm(
     sources, targets = shard.ordered_pairs()
     chosen = draw.random(len(sources)) < share
     sources, targets = sources[chosen], targets[chosen]
-    asked: list[tuple[int, int]] = []
-
-    def lookup(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-        asked.extend(zip(ones.tolist(), others.tolist(), strict=True))
-        return scores[ones, others]
-
+    scorer = MatrixScorer(scores, symmetric=symmetric)
     pairs = list(zip(sources.tolist(), targets.tolist(), strict=True))
-    selection = select(shard, sources, targets, lookup, DiversitySettings(above=above), seed)
+    selection = select(shard, (sources, targets), scorer, above, seed)
     found = {pair: int(size) for pair, kept, size in zip(pairs, selection.kept, selection.sizes, strict=True) if kept}
     assert found == plain_algorithm(shard, pairs, scores, above, seed)
     assert sum(found.values()) == len(pairs)
-    assert all(shard.group_of(np.array(one)) == shard.group_of(np.array(other)) for one, other in asked)
+    assert len(set(scorer.asked)) == len(scorer.asked)
+    assert all(shard.group_of(np.array(one)) == shard.group_of(np.array(other)) for one, other in scorer.asked)
 
 
 def test_the_threshold_is_strict() -> None:
     shard = shard_of(["a", "b", "c", "d"])
     scores = np.full((4, 4), 0.75)
-    lookup = lambda ones, others: scores[ones, others]  # noqa: E731
     disjoint = pairs_of((0, 1), (2, 3))
-    assert select(shard, *disjoint, lookup, DiversitySettings(above=0.75), 0).kept.tolist() == [True, True]
+    assert select(shard, disjoint, MatrixScorer(scores), 0.75).kept.tolist() == [True, True]
     scores[2, 0] = 0.7501
-    assert select(shard, *disjoint, lookup, DiversitySettings(above=0.75), 0).kept.sum() == 1
+    assert select(shard, disjoint, MatrixScorer(scores), 0.75).kept.sum() == 1
 
 
 def test_both_directions_tie_and_the_seed_decides_by_content() -> None:
     shard = shard_of(["a", "b"])
-    scores = np.full((2, 2), 0.9)
+    scorer = MatrixScorer(np.full((2, 2), 0.9))
     kept = []
     for seed in range(64):
-        chosen = select(
-            shard, *pairs_of((0, 1), (1, 0)), lambda o, t: scores[o, t], DiversitySettings(above=0.5), seed
-        )
-        turned = select(
-            shard, *pairs_of((1, 0), (0, 1)), lambda o, t: scores[o, t], DiversitySettings(above=0.5), seed
-        )
+        chosen = select(shard, pairs_of((0, 1), (1, 0)), scorer, 0.5, seed)
+        turned = select(shard, pairs_of((1, 0), (0, 1)), scorer, 0.5, seed)
         assert chosen.kept.sum() == 1
         assert chosen.kept.tolist() == turned.kept.tolist()[::-1]
         kept.append(bool(chosen.kept[0]))
@@ -116,6 +112,100 @@ def test_a_chain_is_one_component(length: int) -> None:
     for link in range(length - 1):
         scores[link, link + 1] = 1.0
     sources = np.arange(length)
-    chosen = select(shard, sources, sources + length, lambda o, t: scores[o, t], DiversitySettings(above=0.5), 0)
+    chosen = select(shard, (sources, sources + length), MatrixScorer(scores), 0.5)
     assert chosen.kept.sum() == 1
     assert chosen.sizes.tolist() == [length] * length
+
+
+def joined(scores: np.ndarray, above: float, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two pairs say the same: their sources or their targets, in either direction."""
+    return any(a == b or max(scores[a, b], scores[b, a]) > above for a, b in zip(one, other, strict=True))
+
+
+@settings(deadline=None, max_examples=80)
+@given(sizes=st.lists(st.integers(0, 6), min_size=1, max_size=3), seed=st.integers(0, 2**16), share=st.floats(0.05, 1))
+def test_cliques_hold_no_chain_and_keep_their_best(sizes: list[int], seed: int, share: float) -> None:
+    draw = np.random.default_rng(seed)
+    names = iter(range(sum(sizes)))
+    shard = shard_of(*[[f"sentence {next(names)}" for _ in range(size)] for size in sizes])
+    scores = np.round(draw.integers(0, 6, (sum(sizes), sum(sizes))) / 5, 4)
+    sources, targets = shard.ordered_pairs()
+    chosen = draw.random(len(sources)) < share
+    pairs = list(zip(sources[chosen].tolist(), targets[chosen].tolist(), strict=True))
+    diversity = Diversity(DiversitySettings(method="cliques", above=0.7), MatrixScorer(scores))
+    found = diversity.select(Tables(shard), sources[chosen], targets[chosen], seed)
+
+    def rank(pair: tuple[int, int]) -> tuple[float, int]:
+        worth = round(scores[pair] + scores[pair[::-1]], 4)
+        return worth, _tie_break(seed, shard.sentences[pair[0]], shard.sentences[pair[1]])
+
+    cliques: list[list[tuple[int, int]]] = []
+    for pair in sorted(pairs, key=rank, reverse=True):
+        home = next(
+            (
+                clique
+                for clique in cliques
+                if shard.group_of(np.array(clique[0][0])) == shard.group_of(np.array(pair[0]))
+                and all(joined(scores, 0.7, pair, member) for member in clique)
+            ),
+            None,
+        )
+        if home is None:
+            cliques.append([pair])
+        else:
+            home.append(pair)
+    assert {pair for pair, kept in zip(pairs, found.kept, strict=True) if kept} == {clique[0] for clique in cliques}
+    size_of = {pair: len(clique) for clique in cliques for pair in clique}
+    assert found.sizes.tolist() == [size_of[pair] for pair in pairs]
+
+
+@settings(deadline=None, max_examples=80)
+@given(size=st.integers(2, 8), seed=st.integers(0, 2**16))
+def test_two_passes_join_by_the_likeliest_label_and_keep_the_smallest_reverse(size: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    shard = shard_of([f"sentence {number}" for number in range(size)])
+    scores = np.round(draw.random((size, size)), 4)
+    labels = (draw.random((size, size)) < 0.2).astype(float)
+    sources, targets = shard.ordered_pairs()
+    keep = sources < targets
+    left = list(zip(sources[keep].tolist(), targets[keep].tolist(), strict=True))
+    diversity = Diversity(DiversitySettings(method="two_pass"), MatrixScorer(scores, other=labels))
+    found = diversity.select(Tables(shard), sources[keep], targets[keep], seed)
+    everything = left
+    for side in (0, 1):
+        winners, rest = [], list(left)
+        while rest:
+            component, stack = [], [rest[0]]
+            while stack:
+                pair = stack.pop()
+                if pair in rest:
+                    rest.remove(pair)
+                    component.append(pair)
+                    stack += [
+                        other
+                        for other in rest
+                        if other[side] == pair[side]
+                        or labels[other[side], pair[side]]
+                        or labels[pair[side], other[side]]
+                    ]
+            ranks = [(-scores[y, x], _tie_break(seed, shard.sentences[x], shard.sentences[y])) for x, y in component]
+            winners.append(component[ranks.index(max(ranks))])
+        left = winners
+    assert {pair for pair, kept in zip(everything, found.kept, strict=True) if kept} == set(left)
+
+
+def test_chains_fall_to_one_pair_by_components_and_not_by_cliques() -> None:
+    length = 6
+    shard = shard_of([f"sentence {number}" for number in range(2 * length)])
+    scores = np.zeros((2 * length, 2 * length))
+    for link in range(length - 1):
+        scores[link, link + 1] = 1.0
+    sources = np.arange(length)
+    kept = {
+        method: Diversity(DiversitySettings(method=method, above=0.5), MatrixScorer(scores))
+        .select(Tables(shard), sources, sources + length, 0)
+        .kept.sum()
+        for method in ("components", "cliques")
+    }
+    assert kept["components"] == 1
+    assert 3 <= kept["cliques"] <= 4

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from groups import pairs_of, shard_of
 
-from lemonpress.critics.base import Floats
-from lemonpress.critics.scores import ScoreTable
+from lemonpress.critics.scores import Floats, ScoreTable
 from lemonpress.pairs import Index, Shard
 from lemonpress.rows import SCORES
 

@@ -34,7 +34,7 @@ def made(recipe: Path, *overrides: str) -> dict[str, set[str]]:
     """Press and judge; the shards on disk afterwards, by stage."""
     run = Run.open(load_recipe(recipe, overrides))
     for pool in press(run):
-        judge(run, "pairs", pool.sentences, pool.scores, "ordered")
+        judge(run, "pairs", pool.sentences, pool.scores, pool.pairing)
     return {stage.name: {shard.name for shard in stage.iterdir()} for stage in (run.folder / "shards").iterdir()}
 
 

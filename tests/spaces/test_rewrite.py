@@ -15,8 +15,9 @@ from rewrite import changes, check_settings, judged, load, sentences, together
 
 from lemonpress.commands import explain as explain_command
 from lemonpress.critics import build
-from lemonpress.critics.cascade import Tables, judge
+from lemonpress.critics.cascade import judge
 from lemonpress.critics.explain import explain, explain_many
+from lemonpress.critics.scores import Tables
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import LocalHub
@@ -126,7 +127,9 @@ def test_kept_candidates_come_first_and_every_rejection_has_its_reason() -> None
     assert result.best == kept.text
     assert kept.reason == "Every critic accepts it."
     assert {verdict.critic for verdict in short.verdicts if not verdict.kept} == {"length", "numbers"}
-    assert "numbers is 0 (1 where both sides name the same numbers" in changed.reason
+    assert (
+        "numbers is 0 (1 where both sides name the same numbers, kept at 1: source has 3, target 4)" in changed.reason
+    )
     assert "rouge_l is 0.9231 (" in changed.reason
 
 
@@ -198,9 +201,9 @@ def test_explain_agrees_with_the_cascade() -> None:
         "It rained for three days.",
         "The river rose above its banks on Monday after three days of heavy rain.",
     ]
-    shard = Shard.of_groups([("c", "", texts)])
+    shard = Shard.of_groups([("c", "", texts, "")])
     ones, others = shard.ordered_pairs()
-    kept = judge(shard, ones, others, SURFACE, None, Tables(shard), 0).kept
+    kept = judge(ones, others, SURFACE, None, Tables(shard), 0).kept
     verdicts = explain_many([texts[i] for i in ones], [texts[i] for i in others], SURFACE)
     accepted = {(i, j) for i, j, said in zip(ones, others, verdicts, strict=True) if all(v.kept for v in said)}
     assert accepted == set(zip(*kept, strict=True)) != set()
@@ -269,5 +272,5 @@ def test_a_release_without_a_recipe_is_refused(space_hub: LocalHub, tmp_path: Pa
     (tmp_path / "provenance.json").write_text(json.dumps({"recipe": {"name": "x"}}))
     to = Destination(space_hub.endpoint, space_hub.token, local=True)
     release(tmp_path, "lemonpress/other", "model", "1.0.0", to)
-    with pytest.raises(UserError, match=r"lemonpress/other: recipe of provenance\.json: 'teacher' is missing"):
+    with pytest.raises(UserError, match=r"lemonpress/other: recipe of provenance\.json: 'contexts' is missing"):
         load("lemonpress/other", "1.0.0", space_hub.endpoint)

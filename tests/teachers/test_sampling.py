@@ -93,3 +93,20 @@ def test_stopping_changes_nothing_on_packaged_weights(weights_home: Path) -> Non
     whole = teacher.sample(prompt, noise, 0.5, 0.9)
     assert [first_sentence(text) for text in stopped] == [first_sentence(text) for text in whole]
     assert sum(first_sentence(text) is not None for text in stopped) >= 8
+
+
+def test_no_run_of_tokens_is_drawn_twice(teacher: CausalTeacher) -> None:
+    noise = seeded_noise(3, PROMPT, 16, 60)
+
+    def runs(texts: list[str], n: int) -> list[int]:
+        counts = []
+        for text in texts:
+            tokens = teacher.tokenizer(PROMPT).input_ids + teacher.tokenizer(text, add_special_tokens=False).input_ids
+            found = list(zip(*(tokens[start:] for start in range(n)), strict=False))
+            counts.append(len(found) - len(set(found)))
+        return counts
+
+    free = teacher.sample(PROMPT, noise, 0.3, 0.95)
+    held = teacher.sample(PROMPT, noise, 0.3, 0.95, no_repeat=2)
+    assert sum(runs(free, 2)) > 16
+    assert sum(runs(held, 2)) == 0

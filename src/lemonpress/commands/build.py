@@ -48,8 +48,10 @@ def _build(task: Task, args: argparse.Namespace) -> int:
         for name in names:
             built = build_corpus(run, name, pools)
             heading(f"{name}: {sum(built.corpus.rows.values()):,} {task} pairs in {built.corpus.folder}")
-            print(render(built.funnel))
+            print(render(built.funnel, timed=True))
             if to is not None:
+                if not sum(built.corpus.rows.values()):
+                    raise UserError(f"corpora.{name}: the critics kept no pair, so there is nothing to release")
                 done = release_corpus(run, name, built.corpus, built.funnel, to, dry_run=args.dry_run)
                 state = "would be released" if args.dry_run else "released" if done.uploaded else "unchanged"
                 print(f"{done.repo_id} {done.tag}: {state}, {len(done.files)} files, {done.url}")

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     for name, one in walked.built.items():
         heading(f"{name}: {sum(one.corpus.rows.values()):,} {one.corpus.task} pairs")
-        print(render(one.funnel))
+        print(render(one.funnel, timed=True))
         print(
             ", ".join(f"{label}: {count:,.0f}" for label, count in one.corpus.statistics.items() if "dropped" in label)
         )

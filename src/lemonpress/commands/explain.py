@@ -54,7 +54,7 @@ def table(verdicts: "Sequence[Verdict]") -> str:
     """The verdicts as an aligned table."""
     rows = [("critic", "score", "verdict", "measures")]
     rows += [
-        (verdict.critic, f"{verdict.score:.4f}", "kept" if verdict.kept else "rejected", verdict.description)
+        (verdict.critic, f"{verdict.score:.4f}", "kept" if verdict.kept else "rejected", verdict.measures)
         for verdict in verdicts
     ]
     name_width, score_width, kept_width = (max(len(row[column]) for row in rows) for column in range(3))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lemonpress.critics.base import Critic
-from lemonpress.critics.cascade import Tables
+from lemonpress.critics.scores import Tables
 from lemonpress.pairs import Shard
 
 
@@ -19,12 +19,19 @@ class Verdict:
         score: Rounded to 1e-4, as in a corpus.
         kept: Whether the score passes.
         description: What the score means and which pass.
+        reason: What in the sentences made the score, where a critic can say it.
     """
 
     critic: str
     score: float
     kept: bool
     description: str
+    reason: str = ""
+
+    @property
+    def measures(self) -> str:
+        """What the score means and which pass, and what made it."""
+        return f"{self.description}: {self.reason}" if self.reason else self.description
 
 
 def explain(source: str, target: str, critics: Sequence[Critic]) -> list[Verdict]:
@@ -56,13 +63,15 @@ def explain_many(sources: Sequence[str], targets: Sequence[str], critics: Sequen
     if not sources:
         return []
     place = {text: number for number, text in enumerate(dict.fromkeys([*sources, *targets]))}
-    shard = Shard.of_groups([("explained", "", list(place))])
+    shard = Shard.of_groups([("explained", "", list(place), "")])
     tables = Tables(shard)
     ones = np.array([place[text] for text in sources], dtype=np.int64)
     others = np.array([place[text] for text in targets], dtype=np.int64)
     verdicts: list[list[Verdict]] = [[] for _ in sources]
     for critic in sorted(critics, key=lambda critic: critic.cost):
-        scores = tables.score(critic, ones, others)
-        for said, score, kept in zip(verdicts, scores.tolist(), critic.keeps(scores).tolist(), strict=True):
-            said.append(Verdict(critic.name, score, kept, critic.description))
+        scores = np.round(critic.report(tables, ones, others), 4)
+        kept = critic.keeps(scores)
+        for number, said in enumerate(verdicts):
+            reason = critic.reason(sources[number], targets[number])
+            said.append(Verdict(critic.name, float(scores[number]), bool(kept[number]), critic.description, reason))
     return verdicts

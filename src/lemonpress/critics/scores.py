@@ -2,16 +2,41 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from lemonpress.critics.base import Floats
+from lemonpress.errors import UserError
 from lemonpress.pairs import Index, Shard
 from lemonpress.rows import SCORES
 
+Floats: TypeAlias = npt.NDArray[np.float64]
 UNIT = 1e-4
 _MISSING = np.iinfo(np.int16).min
+_MOST = 4096  # sentences of one group: its table has a cell for each ordered pair
+
+
+class Scorer(Protocol):
+    """Something that scores ordered pairs of sentences and is dear enough to be asked once.
+
+    Attributes:
+        key: Names the model and settings that decide its scores.
+        symmetric: Whether (x, y) and (y, x) always score the same.
+        channels: Names of the values that one question gives; the first is the score, the others go with it.
+    """
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def symmetric(self) -> bool: ...
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        """Values of pairs of sentence positions, shape (channels, pairs)."""
+        ...
 
 
 @dataclass
@@ -20,58 +45,74 @@ class ScoreTable:
 
     Attributes:
         symmetric: Whether (x, y) and (y, x) share one score.
+        channels: Values kept for each pair.
         scored: Pairs that had to be computed.
     """
 
     shard: Shard
     symmetric: bool
+    channels: tuple[str, ...] = ("",)
     scored: int = 0
     _cells: np.ndarray = field(init=False, repr=False)
     _bases: Index = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         sizes = self.shard.sizes
+        if len(sizes) and sizes.max() > _MOST:
+            group = int(sizes.argmax())
+            raise UserError(
+                f"group {self.shard.context_ids[group]}: has {sizes[group]:,} distinct sentences, and critics compare "
+                f"at most {_MOST:,} with each other; give smaller groups"
+            )
         self._bases = np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int64)
-        self._cells = np.full(int(self._bases[-1]), _MISSING, dtype=np.int16)
+        self._cells = np.full((len(self.channels), int(self._bases[-1])), _MISSING, dtype=np.int16)
 
-    def lookup(self, sources: Index, targets: Index, compute: Callable[[Index, Index], Floats]) -> Floats:
-        """Scores of pairs; `compute` is asked for those not known yet, each once."""
+    def lookup(
+        self, sources: Index, targets: Index, compute: Callable[[Index, Index], Floats], channel: int = 0
+    ) -> Floats:
+        """One channel's values of pairs; `compute` is asked for the pairs not known yet, each once."""
         cells = self._cell(sources, targets)
-        missing = np.unique(cells[self._cells[cells] == _MISSING])
+        missing = np.unique(cells[self._cells[0][cells] == _MISSING])
         if len(missing):
             asked = self._positions(missing)
-            self._cells[missing] = np.rint(compute(*asked) / UNIT).astype(np.int16)
+            self._cells[:, missing] = np.rint(np.atleast_2d(compute(*asked)) / UNIT).astype(np.int16)
             self.scored += len(missing)
-        return np.round(self._cells[cells] * UNIT, 4)
+        return np.round(self._cells[channel][cells] * UNIT, 4)
+
+    def known(self, sources: Index, targets: Index) -> npt.NDArray[np.bool_]:
+        """Which pairs have a score already."""
+        return self._cells[0][self._cell(sources, targets)] != _MISSING
 
     def to_rows(self, scorer: str) -> pa.Table:
-        """The known scores as rows of `rows.SCORES`, one for each context that has any."""
-        known = np.flatnonzero(self._cells != _MISSING)
+        """The known scores as rows of `rows.SCORES`, one for each channel and context that has any."""
+        known = np.flatnonzero(self._cells[0] != _MISSING)
         sources, targets = self._positions(known)
         groups = self.shard.group_of(sources)
         rows = []
         for group in np.unique(groups):
             here = groups == group
             start = self.shard.starts[group]
-            rows.append(
+            rows += [
                 {
                     "context_id": self.shard.context_ids[group],
-                    "scorer": scorer,
+                    "scorer": _labelled(scorer, channel),
                     "source": (sources[here] - start).astype(np.uint16),
                     "target": (targets[here] - start).astype(np.uint16),
-                    "score": self._cells[known[here]],
+                    "score": values[known[here]],
                 }
-            )
+                for channel, values in zip(self.channels, self._cells, strict=True)
+            ]
         return pa.Table.from_pylist(rows, schema=SCORES)
 
     def add_rows(self, rows: pa.Table, scorer: str) -> None:
         """Take known scores of `scorer` from rows of `rows.SCORES`."""
         group_of = {context_id: group for group, context_id in enumerate(self.shard.context_ids)}
+        channel_of = {_labelled(scorer, channel): number for number, channel in enumerate(self.channels)}
         for row in rows.to_pylist():
-            if row["scorer"] == scorer:
+            if row["scorer"] in channel_of:
                 start = self.shard.starts[group_of[row["context_id"]]]
                 cells = self._cell(np.array(row["source"]) + start, np.array(row["target"]) + start)
-                self._cells[cells] = row["score"]
+                self._cells[channel_of[row["scorer"]], cells] = row["score"]
 
     def _cell(self, sources: Index, targets: Index) -> Index:
         if self.symmetric:
@@ -84,3 +125,45 @@ class ScoreTable:
         groups = np.searchsorted(self._bases, cells, side="right") - 1
         row, column = np.divmod(cells - self._bases[groups], self.shard.sizes[groups])
         return row + self.shard.starts[groups], column + self.shard.starts[groups]
+
+
+@dataclass
+class Tables:
+    """The score tables of a shard, by scorer; shared by all corpora that judge it.
+
+    Attributes:
+        shard: The sentences.
+        stored: Known scores, rows of `rows.SCORES`.
+    """
+
+    shard: Shard
+    stored: pa.Table | None = None
+    _tables: dict[str, ScoreTable] = field(default_factory=dict, init=False)
+
+    def scores(self, scorer: Scorer, sources: Index, targets: Index, channel: int = 0) -> Floats:
+        """A scorer's values of some pairs, from its table; the scorer is asked for what is missing."""
+        table = self.of(scorer)
+        return table.lookup(sources, targets, lambda s, t: scorer.score(self.shard, s, t), channel)
+
+    def of(self, scorer: Scorer) -> ScoreTable:
+        """The table of a scorer."""
+        if scorer.key not in self._tables:
+            table = ScoreTable(self.shard, scorer.symmetric, scorer.channels)
+            if self.stored is not None:
+                table.add_rows(self.stored, scorer.key)
+            self._tables[scorer.key] = table
+        return self._tables[scorer.key]
+
+    @property
+    def scored(self) -> int:
+        """Pairs that had to be computed so far, by all scorers."""
+        return sum(table.scored for table in self._tables.values())
+
+    def to_rows(self) -> pa.Table:
+        """All known scores as rows of `rows.SCORES`."""
+        parts = [table.to_rows(key) for key, table in sorted(self._tables.items())]
+        return pa.concat_tables(parts) if parts else SCORES.empty_table()
+
+
+def _labelled(scorer: str, channel: str) -> str:
+    return f"{scorer}#{channel}" if channel else scorer

@@ -1,4 +1,4 @@
-"""Sentence-embedding similarity: the offline stand-in for entailment."""
+"""Sentence-embedding similarity: a cheap critic before entailment, and no proof of it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,45 +7,61 @@ from typing import Any
 
 import numpy as np
 
-from lemonpress.critics.base import Floats, Mask
+from lemonpress.critics.base import Critic, Mask
+from lemonpress.critics.scores import Floats, Tables
 from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import SimilaritySettings
 from lemonpress.sources import Model
 
 
 @dataclass(frozen=True)
-class Similarity:
+class SimilarityScorer:
     """Cosine of sentence embeddings.
 
     Every distinct sentence of the shard is encoded once, whichever pairs are asked for, so that batches, and with them
     the last digits, depend on the shard alone.
     """
 
-    settings: SimilaritySettings
     model: Model
-    name: str = "similarity"
-    cost: int = 50
     symmetric: bool = True
+    channels: tuple[str, ...] = ("",)
 
     @property
-    def scorer(self) -> str:
+    def key(self) -> str:
         return f"similarity:{self.model.id}@{self.model.commit}"
-
-    @property
-    def description(self) -> str:
-        return f"cosine of {self.model.id} embeddings, kept from {self.settings.min:g}"
 
     def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
         vectors = self._embed(shard.sentences)
         return np.einsum("ij,ij->i", vectors[sources], vectors[targets]).astype(np.float64)
 
-    def keeps(self, scores: Floats) -> Mask:
-        return scores >= self.settings.min
-
     def _embed(self, sentences: list[str]) -> np.ndarray:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
         return _vectors(self.model.folder, tuple(distinct))[[row[sentence] for sentence in sentences]]
+
+
+@dataclass(frozen=True)
+class Similarity(Critic):
+    """Sentences mean much the same: a cosine from a bound on."""
+
+    settings: SimilaritySettings
+    scorer: SimilarityScorer
+    name: str = "similarity"
+    cost: int = 50
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.scorer.model,)
+
+    @property
+    def description(self) -> str:
+        return f"cosine of {self.scorer.model.id} embeddings, kept from {self.settings.min:g}"
+
+    def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
+        return tables.scores(self.scorer, sources, targets)
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores >= self.settings.min
 
 
 @lru_cache(maxsize=1)

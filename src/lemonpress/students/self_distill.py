@@ -86,7 +86,7 @@ def press_candidates(
 
     stage = Stage(
         "candidates",
-        1,
+        2,
         {
             "task": task,
             "student": file_digest(student_folder / "model.safetensors"),
@@ -136,7 +136,7 @@ def _group(row: dict[str, str], written: Sequence[str]) -> dict[str, object]:
         counts[normalise(text)] = counts.get(normalise(text), 0) + 1
     return {
         "context_id": content_id(source),
-        "context": source,
+        "context": "",
         "domain": row["domain"],
         "sentences": list(distinct.values()),
         "counts": list(counts.values()),

@@ -6,7 +6,7 @@ rounding, which can move in the last digits with the batch size).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class CausalTeacher:
         temperature: float,
         top_p: float,
         stop: Callable[[str], bool] | None = None,
+        no_repeat: int | None = None,
     ) -> list[str]:
         """Continue one prompt by nucleus sampling.
 
@@ -58,6 +59,7 @@ class CausalTeacher:
             temperature: Softmax temperature.
             top_p: Nucleus mass; the token that crosses it is kept.
             stop: Told a sample's text so far; true ends that sample. None runs to the end of the noise.
+            no_repeat: No run of so many tokens, the prompt's counted, is ever drawn twice in a sample.
 
         Returns:
             One continuation a row, on one line: tokens that end the text or hold a newline are never drawn (official
@@ -69,7 +71,7 @@ class CausalTeacher:
         import torch
 
         with torch.inference_mode():
-            return self._sample(prompt, torch.from_numpy(noise), temperature, top_p, stop)
+            return self._sample(prompt, torch.from_numpy(noise), temperature, top_p, stop, no_repeat)
 
     @cached_property
     def _barred(self) -> list[int]:
@@ -83,6 +85,7 @@ class CausalTeacher:
         temperature: float,
         top_p: float,
         stop: Callable[[str], bool] | None,
+        no_repeat: int | None,
     ) -> list[str]:
         import torch
 
@@ -106,14 +109,19 @@ class CausalTeacher:
         tokens: list[list[int]] = [[] for _ in range(samples)]
         texts = [""] * samples
         barred = torch.tensor(self._barred, device=device)
+        runs = [Runs(no_repeat, ids[0].tolist()) for _ in range(samples)] if no_repeat else []
 
         for step in range(steps):
             logits = logits.float().index_fill(1, barred, float("-inf"))
+            for place, row in enumerate(running.tolist() if runs else []):
+                logits[place, runs[row].repeating] = float("-inf")
             chosen = nucleus(logits, noise[running, step].to(device), temperature, top_p)
             drawn = dict(zip(running.tolist(), chosen.tolist(), strict=True))
             rows = [row for row in drawn if open_rows[row]]
             for row in rows:
                 tokens[row].append(drawn[row])
+                if runs:
+                    runs[row].add(drawn[row])
             for row, text in zip(rows, self.tokenizer.batch_decode([tokens[row] for row in rows]), strict=True):
                 texts[row] = text
                 if stop is not None and stop(text):
@@ -127,6 +135,33 @@ class CausalTeacher:
                 chosen, running = chosen[keep.to(device)], running[keep]
             logits = self.model(chosen[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         return texts
+
+
+class Runs:
+    """The runs of n tokens in a text that grows.
+
+    Args:
+        n: Tokens of a run; at least 1.
+        text: Tokens to begin with.
+    """
+
+    def __init__(self, n: int, text: Sequence[int]) -> None:
+        self._n = n
+        self._end: tuple[int, ...] = ()
+        self._next: dict[tuple[int, ...], list[int]] = {}
+        for token in text:
+            self.add(token)
+
+    def add(self, token: int) -> None:
+        """Let the text grow by a token."""
+        if len(self._end) == self._n - 1:
+            self._next.setdefault(self._end, []).append(token)
+        self._end = (*self._end, token)[-(self._n - 1) :] if self._n > 1 else ()
+
+    @property
+    def repeating(self) -> list[int]:
+        """Tokens that would end a run for the second time."""
+        return self._next.get(self._end, []) if len(self._end) == self._n - 1 else []
 
 
 def nucleus(logits: "torch.Tensor", noise: "torch.Tensor", temperature: float, top_p: float) -> "torch.Tensor":

@@ -1,0 +1,147 @@
+"""Sequence-classification models: labels checked from the configuration, texts or pairs scored in sorted batches."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lemonpress.critics.scores import Floats
+from lemonpress.errors import UserError
+from lemonpress.sources import Model
+from lemonpress.weights import ordinary_folder, pick_device
+
+_CPU_TOKENS = 2048  # of a batch: small ones stay in the cache
+_GPU_TOKENS = 65536
+_BAR_FROM = 2000  # texts or pairs; fewer are done in a moment
+
+
+def labels_of(model: Model, where: str) -> list[str]:
+    """The labels of a sequence-classification model, by class index, read from its configuration.
+
+    Args:
+        model: A resolved model; its weights are not loaded.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: The model is no sequence classifier, or its labels are missing.
+    """
+    try:
+        config = json.loads((model.folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{where}: {model.id} has no readable config.json") from None
+    kinds = config.get("architectures") or []
+    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
+        found = kinds[0] if kinds else "no architecture"
+        raise UserError(f"{where}: {model.id} is {found}, not a sequence classifier; give one that is")
+    labels = config.get("id2label") or {}
+    if len(labels) < 2:
+        raise UserError(f"{where}: {model.id} names no labels (id2label in config.json); give a model that does")
+    return [str(labels[key]) for key in sorted(labels, key=int)]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded sequence-classification model."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+    most_tokens: int
+    independent: bool
+
+    def probabilities(self, ones: Sequence[str], others: Sequence[str] | None = None) -> Floats:
+        """Probabilities of every label for texts, or for pairs of texts.
+
+        Each distinct text is tokenised once. Batches are sorted by length and filled up to a number of tokens, so
+        their composition depends on the texts alone.
+
+        Args:
+            ones: Texts, or the first of each pair (the premise).
+            others: The second of each pair (the hypothesis), or None.
+
+        Returns:
+            Softmax over the labels, or a sigmoid for each where the model is a multi-label one; shape (n, labels).
+        """
+        import torch
+        from tqdm import tqdm
+
+        encodings = self._encode(ones, others)
+        lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        found = np.empty((len(encodings), self.model.config.num_labels))
+        quiet = None if len(encodings) >= _BAR_FROM else True
+        with (
+            torch.inference_mode(),
+            tqdm(total=len(encodings), desc="  classify", unit="pair", leave=False, disable=quiet) as bar,
+        ):
+            for places in self._batches(order, lengths):
+                logits = self.model(**self._tensors([encodings[place] for place in places])).logits.float()
+                values = torch.sigmoid(logits) if self.independent else torch.softmax(logits, dim=-1)
+                found[places] = values.cpu().numpy()
+                bar.update(len(places))
+        return found
+
+    def _encode(self, ones: Sequence[str], others: Sequence[str] | None) -> list[Any]:
+        backend = self.tokenizer.backend_tokenizer
+        distinct = list(dict.fromkeys([*ones, *(others or ())]))
+        known = dict(zip(distinct, backend.encode_batch(distinct, add_special_tokens=False), strict=True))
+        if others is None:
+            return [backend.post_process(known[one]) for one in ones]
+        return [backend.post_process(known[one], known[other]) for one, other in zip(ones, others, strict=True)]
+
+    def _batches(self, order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        start = 0
+        while start < len(order):
+            size = max(1, self.most_tokens // int(lengths[order[start]]))
+            yield order[start : start + size]
+            start += size
+
+    def _tensors(self, batch: list[Any]) -> dict[str, Any]:
+        import torch
+
+        width = max(len(encoding) for encoding in batch)
+        ids = np.full((len(batch), width), self.tokenizer.pad_token_id, dtype=np.int64)
+        kinds = np.full((len(batch), width), self.tokenizer.pad_token_type_id, dtype=np.int64)
+        mask = np.zeros((len(batch), width), dtype=np.int64)
+        for row, encoding in enumerate(batch):
+            ids[row, : len(encoding)] = encoding.ids
+            kinds[row, : len(encoding)] = encoding.type_ids
+            mask[row, : len(encoding)] = 1
+        arrays = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in self.tokenizer.model_input_names:
+            arrays["token_type_ids"] = kinds
+        return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+
+
+def load(model: Model, device: str = "auto") -> Classifier:
+    """Load a sequence-classification model once for all critics that name it; half precision on a GPU only."""
+    return _load(ordinary_folder(model), device)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, device: str) -> Classifier:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    place = pick_device(device)
+    on_gpu = place.startswith("cuda")
+    dtype = torch.float16 if on_gpu else torch.float32
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).to(place).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        raise UserError(f"{folder}: critics need a fast tokenizer with a padding token; save the model with one")
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.enable_truncation(_longest(model.config, tokenizer))
+    independent = model.config.problem_type == "multi_label_classification"
+    return Classifier(model, tokenizer, place, _GPU_TOKENS if on_gpu else _CPU_TOKENS, independent)
+
+
+def _longest(config: Any, tokenizer: Any) -> int:
+    """Most tokens of an input. Where the tokenizer names no limit, two positions are left to RoBERTa's padding."""
+    positions = int(getattr(config, "max_position_embeddings", 512))
+    named = int(tokenizer.model_max_length)
+    return named if named <= positions else positions - 2

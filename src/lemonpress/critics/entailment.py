@@ -1,0 +1,132 @@
+"""Entailment by a natural-language-inference model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lemonpress.critics.base import Critic, Mask
+from lemonpress.critics.classification import labels_of, load
+from lemonpress.critics.scores import Floats, Tables
+from lemonpress.errors import UserError
+from lemonpress.pairs import Index, Shard
+from lemonpress.recipes import EntailmentSettings
+from lemonpress.sources import Model
+
+Premise = Literal["source", "shorter", "longer"]
+
+
+@dataclass(frozen=True)
+class EntailmentScorer:
+    """p(x ⇒ y) of ordered pairs, and whether entailment is the likeliest label; a sentence entails itself.
+
+    Attributes:
+        model: An NLI model.
+        label: Class index of entailment.
+    """
+
+    model: Model
+    label: int
+    symmetric: bool = False
+    channels: tuple[str, ...] = ("", "argmax")
+
+    @property
+    def key(self) -> str:
+        return f"entailment:{self.model.id}@{self.model.commit}"
+
+    def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
+        texts = shard.sentences
+        ones, others = [texts[place] for place in sources], [texts[place] for place in targets]
+        found = np.ones((2, len(ones)))
+        asked = np.flatnonzero([one != other for one, other in zip(ones, others, strict=True)])
+        if len(asked):
+            chances = load(self.model).probabilities([ones[n] for n in asked], [others[n] for n in asked])
+            found[0, asked] = chances[:, self.label]
+            found[1, asked] = chances.argmax(axis=1) == self.label
+        return found
+
+
+@dataclass(frozen=True)
+class Entailment(Critic):
+    """One sentence of the pair entails the other (paper, section 3.2).
+
+    Semantic equivalence is two of these, one after the other. Whether x ⇔ y does not depend on the order of the
+    pair, so the first asks whether the shorter sentence entails the longer one, for (x, y) and (y, x) alike, and the
+    second asks the other direction of what is left: half of the questions are never put. In a corpus the first shows
+    p(source ⇒ target) and the second p(target ⇒ source).
+
+    Attributes:
+        settings: Threshold.
+        scorer: The NLI model.
+        premise: The sentence that has to entail the other.
+    """
+
+    settings: EntailmentSettings
+    scorer: EntailmentScorer
+    premise: Premise = "source"
+
+    @property
+    def name(self) -> str:
+        return "reverse_entailment" if self.premise == "longer" else "entailment"
+
+    @property
+    def cost(self) -> int:
+        return 71 if self.premise == "longer" else 70
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.scorer.model,)
+
+    @property
+    def description(self) -> str:
+        sides = {
+            "source": "p(source ⇒ target)",
+            "shorter": "p(source ⇒ target); of a rejected pair p(shorter ⇒ longer)",
+            "longer": "p(target ⇒ source); of a rejected pair p(longer ⇒ shorter)",
+        }
+        return f"{sides[self.premise]} by {self.scorer.model.id}, kept from {self.settings.min:g}"
+
+    def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
+        if self.premise != "source":
+            turn = tables.shard.shorter(sources, targets) != (self.premise == "shorter")
+            sources, targets = np.where(turn, targets, sources), np.where(turn, sources, targets)
+        return tables.scores(self.scorer, sources, targets)
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores >= self.settings.min
+
+    def report(self, tables: Tables, sources: Index, targets: Index) -> Floats:
+        if self.premise == "longer":
+            sources, targets = targets, sources
+        return tables.scores(self.scorer, sources, targets)
+
+
+def entailment(settings: EntailmentSettings, model: Model) -> list[Entailment]:
+    """The entailment critics of a recipe entry: one, or two for both directions.
+
+    Raises:
+        UserError: The model's labels do not say which one is entailment.
+    """
+    scorer = EntailmentScorer(model, entailment_label(settings, labels_of(model, "critic entailment")))
+    premises: tuple[Premise, ...] = ("shorter", "longer") if settings.direction == "both" else ("source",)
+    return [Entailment(settings, scorer, premise) for premise in premises]
+
+
+def entailment_label(settings: EntailmentSettings, labels: list[str]) -> int:
+    """Class index of entailment, by the labels' names: never by position, which differs from model to model.
+
+    Raises:
+        UserError: No label, or more than one, is called entailment; or the recipe names a label that is not there.
+    """
+    wanted = settings.label.casefold() if settings.label is not None else "entail"
+    if settings.label is not None:
+        found = [place for place, label in enumerate(labels) if label.casefold() == wanted]
+    else:
+        found = [place for place, label in enumerate(labels) if label.casefold().startswith(wanted)]
+    if len(found) != 1:
+        named = f"'{settings.label}'" if settings.label is not None else "entailment"
+        raise UserError(
+            f"critic entailment: {settings.model} has {len(found)} labels called {named}; its labels are "
+            f"{', '.join(labels)}; name one as label"
+        )
+    return found[0]

@@ -1,0 +1,116 @@
+"""Rows of a user's files and datasets; whatever is wrong with them is one line."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lemonpress.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def text_lines(file: Path, where: str) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 text file that are not blank, with their numbers from 1.
+
+    Args:
+        file: Read through gzip where its name ends in .gz.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: The file is not UTF-8 or no whole gzip file.
+    """
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "rt", encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield number, line
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: {file} is not UTF-8 text; convert it first") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(f"{where}: {file} is no whole gzip file; rename or compress it again") from None
+
+
+def json_value(line: str, where: str) -> Any:
+    """What one line of a JSON lines file holds.
+
+    Raises:
+        UserError: The line is not JSON.
+    """
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise UserError(f"{where}: not JSON; write one object a line") from None
+
+
+def load_rows(path: str, config: str | None, split: str, revision: str | None, where: str) -> "Dataset":
+    """One split of a dataset folder or of a dataset on the Hub.
+
+    Args:
+        path: Folder, or Hub id.
+        config: Configuration; the only or default one if None.
+        split: Its name.
+        revision: Commit, tag or branch of a Hub dataset.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: It cannot be found, reached or read.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetGenerationError, DatasetsError
+
+    try:
+        return load_dataset(path, config, split=split, revision=revision)
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+        why = error.__cause__ if isinstance(error, DatasetGenerationError) and error.__cause__ else error
+        raise UserError(f"{where}: {path} cannot be loaded: {first_line(why)}") from None
+
+
+def dataset_commit(path: str, revision: str | None, where: str) -> str:
+    """The commit that a revision of a Hub dataset names now.
+
+    Args:
+        path: Hub id.
+        revision: Commit, tag or branch; the default branch if None.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: No such dataset or revision, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
+
+    try:
+        commit = HfApi().dataset_info(path, revision=revision).sha
+    except HFValidationError:
+        raise UserError(f"{where}: {path!r} is no Hub id, folder or file") from None
+    except RevisionNotFoundError:
+        raise UserError(f"{where}: {path} has no revision {revision!r}; see its page for tags and commits") from None
+    except RepositoryNotFoundError:
+        raise UserError(
+            f"{where}: no folder and no Hub dataset {path} (or no access); check the path or log in"
+        ) from None
+    except (HfHubHTTPError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+        raise UserError(
+            f"{where}: no folder {path}, and the Hub cannot be reached for it ({type(error).__name__}); "
+            "give a folder or a file"
+        ) from None
+    if commit is None:
+        raise UserError(f"{where}: {path}: the Hub names no commit; pin a revision")
+    return str(commit)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the error's name where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
