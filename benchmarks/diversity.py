@@ -19,6 +19,7 @@ from lemonpress.critics.cascade import judge
 from lemonpress.critics.diversity import Diversity, Selection
 from lemonpress.critics.judging import candidate_pairs
 from lemonpress.critics.scores import Tables
+from lemonpress.engine.store import sole_run
 from lemonpress.pairs import Index
 from lemonpress.pressing import Run, press
 from lemonpress.recipes import DiversitySettings, TeacherContexts, add_recipe_arguments, recipe_from_arguments
@@ -40,7 +41,8 @@ def main() -> None:
     recipe = recipe_from_arguments(args)
     fed = {name: pool for name, pool in recipe.contexts.items() if not isinstance(pool, TeacherContexts)}
     run = Run.open(recipe.model_copy(update={"contexts": fed}))
-    pools = press(run)
+    with sole_run(run.folder):
+        pools = press(run)
     rows: list[dict[str, Any]] = []
     for name, panel in run.panels.items():
         if panel.diversity is None:

@@ -163,7 +163,7 @@ def test_a_list_of_targets_is_a_pair_each(tmp_path: Path, written: Callable[[lis
     assert pairs(table) == [[("One.", target) for target in targets]]
 
 
-@pytest.mark.parametrize("target", ["[sic] it was.", "[1]", "[", "['a', b]", "[sic]", '["a"', "[" * 5000 + "]", "[x]"])
+@pytest.mark.parametrize("target", ["[sic] it was.", "[1]", "[", "['a', b]", "[sic]", '["a"', "[" * 1999 + "]", "[x]"])
 def test_a_sentence_that_only_looks_like_a_list_is_a_sentence(tmp_path: Path, target: str) -> None:
     assert pairs(read(lines(tmp_path / "pairs.jsonl", [{"source": "One.", "target": target}]))) == [[("One.", target)]]
 
@@ -192,6 +192,20 @@ def test_what_is_no_pair_is_dropped_by_reason(tmp_path: Path) -> None:
     ]
     assert [(row["sentences"], row["counts"]) for row in found] == [(["One.", "Two."], [3, 3]), ([], []), ([], [])]
     assert [row["context_id"] for row in found] == [content_id(key) for key in ("One.", "", "Four.")]
+
+
+def test_what_is_too_long_for_a_sentence_is_dropped(tmp_path: Path) -> None:
+    rows = [
+        {"source": "One.", "target": ["x" * 2000, "x" * 2001, ""]},
+        {"source": "y" * 1_000_000, "target": "Two."},
+    ]
+    found = read(lines(tmp_path / "pairs.jsonl", rows)).to_pylist()
+    assert [(row["sampled"], dict(row["dropped"])) for row in found] == [
+        (3, {"blank target": 1, "too long": 1}),
+        (1, {"too long": 1}),
+    ]
+    assert [row["sentences"] for row in found] == [["One.", "x" * 2000], []]
+    assert "(1 too long)" in refused(lines(tmp_path / "long.jsonl", rows[1:]))
 
 
 def test_a_group_column_joins_pairs_wherever_they_stand(tmp_path: Path) -> None:

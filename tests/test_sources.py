@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,3 +166,50 @@ def test_a_full_disk_is_not_called_an_unreachable_hub(hub: LocalHub, monkeypatch
 def test_packaged_weights_have_the_pinned_hashes() -> None:
     commits = {resolve(f"package:{name}").commit for name in sources.PACKAGES}
     assert len(commits) == len(sources.PACKAGES)
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ("{}", "names no base model"),
+        ("[]", "names no base model"),
+        ('{"base_model_name_or_path": null}', "names no base model"),
+        ('{"base_model_name_or_path": "./base", "revision": 3}', "names no base model"),
+        ("{", "is no JSON file"),
+        ("\udcff", "is no JSON file"),
+        ('{"base_model_name_or_path": "./absent"}', "absent holds no model"),
+    ],
+)
+def test_a_malformed_adapter_is_refused(tmp_path: Path, config: str, complaint: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "adapter_config.json").write_text(config, errors="surrogateescape")
+    assert complaint in refused(str(tmp_path))
+
+
+def test_an_adapter_of_an_adapter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tmp_path)}))
+    assert "an adapter itself" in refused(str(tmp_path))
+
+
+def test_whole_weights_in_parts_need_no_base(tmp_path: Path) -> None:
+    for name in ("config.json", "adapter_config.json", "model.safetensors.index.json"):
+        (tmp_path / name).write_text("{}")
+    assert resolve(str(tmp_path)).base is None
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: mit\n---\n", "mit"),
+        ("---\nlicense: [\n---\n", "unknown"),
+        ("---\n- license\n---\n", "unknown"),
+        ("---\nlicense: null\n---\n", "unknown"),
+        ("---\nlicense: \udcff\n---\n", "unknown"),
+        ("No front matter.\n", "unknown"),
+    ],
+)
+def test_the_licence_is_what_the_card_names(tmp_path: Path, card: str, licence: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "README.md").write_text(card, errors="surrogateescape")
+    assert resolve(str(tmp_path)).licence == licence

@@ -24,7 +24,8 @@ class Deduplicator:
     above it (at a threshold below 0.06, fewer); the similarity itself is exact.
 
     What is kept depends on the order of the pairs and the seed, not on how they are split into calls. In memory are
-    16 bytes of each distinct pair and, with ``near``, about 10 KB of each kept one.
+    about 100 bytes of each distinct pair (a digest and its place in a set) and, with ``near``, about 10 KB of each
+    kept one.
 
     Args:
         settings: What counts as a duplicate.

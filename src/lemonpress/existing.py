@@ -22,6 +22,7 @@ from lemonpress.rows import PAIRED, content_id
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 _MOST_SENTENCES = 4096  # of one group: its entailment matrix is quadratic
+_MOST_CHARACTERS = 2000  # of one sentence: longer texts are paragraphs, which the critics do not judge
 _CSV_BLOCK = 1 << 24  # bytes; a row must fit
 _NO_COMMA = re.compile(r"""['"]\s+['"]""")
 
@@ -40,8 +41,9 @@ def read_pairs(settings: PairRows, pool: str, find: Callable[[str], Path]) -> pa
 
     Returns:
         Rows of `rows.PAIRED`, one a group, in order of first appearance. ``sampled`` counts the pairs that were read;
-        ``dropped`` those that are none: ``blank source``, ``blank target``, ``copy`` (target equals source) and
-        ``duplicate`` (the pair stood there before). Sentences are those of the others and of duplicates, stripped.
+        ``dropped`` those that are none: ``blank source``, ``blank target``, ``too long`` (either text has more than
+        2,000 characters: critics judge sentences), ``copy`` (target equals source) and ``duplicate`` (the pair stood
+        there before). Sentences are those of the others and of duplicates, stripped.
         The schema's metadata names the ``commit`` of a Hub dataset.
 
     Raises:
@@ -72,6 +74,8 @@ class _Group:
         self.sampled += 1
         if not source or not target:
             self.dropped["blank target" if source else "blank source"] += 1
+        elif max(len(source), len(target)) > _MOST_CHARACTERS:
+            self.dropped["too long"] += 1
         elif source == target:
             self.dropped["copy"] += 1
         else:

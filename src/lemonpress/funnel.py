@@ -13,7 +13,8 @@ class Step:
         seen: Items that reached it.
         kept: Items that passed.
         seconds: Wall-clock time it took when its shards were made.
-        scored: Items that a model had to score; the rest were known, from another corpus too, or needed none.
+        scored: What a model had to answer: pairs, or sentences where a critic reads one at a time. The rest was known,
+            from another corpus too, or needed no model.
     """
 
     name: str

@@ -53,8 +53,7 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
     verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
     shards = [shard for verdict in verdicts for shard in verdict.shards]
     corpus = _assemble(run, name, shards, run.folder / "corpora" / name)
-    steps, dropped = _sampling([shard for pool in pools for shard in pool.sentences if pool.pairing == "pool"])
-    reasons = {f"samples dropped, {reason}": float(count) for reason, count in sorted(dropped.items())}
+    steps, reasons = _readings(pools)
     funnel = [*steps, *merge(verdict.funnel for verdict in verdicts)]
     return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), funnel)
 
@@ -309,20 +308,35 @@ def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
     return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
 
 
-def _sampling(sentences: Sequence[Shard]) -> tuple[list[Step], Counter[str]]:
-    """The funnel before there are pairs (samples, well-formed sentences, distinct ones), and drops by reason."""
-    sampled = formed = distinct = 0
-    dropped: Counter[str] = Counter()
-    for shard in sentences:
-        table = shard.table("sentences")
-        sampled += sum(table["sampled"].to_pylist())
-        formed += sum(sum(counts) for counts in table["counts"].to_pylist())
-        distinct += sum(len(texts) for texts in table["sentences"].to_pylist())
-        for reasons in table["dropped"].to_pylist():
-            dropped.update(dict(reasons))
-    if not sampled:
-        return [], dropped
-    return [Step("well-formed sentence", sampled, formed), Step("distinct sentence", formed, distinct)], dropped
+def _readings(pools: Sequence[Pool]) -> tuple[list[Step], dict[str, float]]:
+    """The funnel before there are candidates, samples to distinct sentences and rows to distinct pairs; and drops."""
+    totals: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = {"samples": Counter(), "pairs": Counter()}
+    for pool in pools:
+        kind = "pairs" if pool.pairing == "given" else "samples"
+        for shard in pool.sentences:
+            table = shard.table("sentences")
+            totals[kind] += sum(table["sampled"].to_pylist())
+            if kind == "pairs":
+                totals["distinct pairs"] += sum(map(len, table["sources"].to_pylist()))
+            else:
+                totals["formed"] += sum(sum(counts) for counts in table["counts"].to_pylist())
+                totals["distinct"] += sum(map(len, table["sentences"].to_pylist()))
+            for reasons in table["dropped"].to_pylist():
+                dropped[kind].update(dict(reasons))
+    steps = []
+    if totals["samples"]:
+        steps += [
+            Step("well-formed sentence", totals["samples"], totals["formed"]),
+            Step("distinct sentence", totals["formed"], totals["distinct"]),
+        ]
+    if totals["pairs"]:
+        steps.append(Step("usable pair", totals["pairs"], totals["distinct pairs"]))
+    return steps, {
+        f"{kind} dropped, {reason}": float(count)
+        for kind, counts in dropped.items()
+        for reason, count in sorted(counts.items())
+    }
 
 
 @dataclass(frozen=True)

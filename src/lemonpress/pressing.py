@@ -188,6 +188,7 @@ def teacher_key(run: Run) -> dict[str, Any]:
 
 def _panel(name: str, corpus: CorpusSettings) -> Panel:
     critics = build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
+    critics.sort(key=lambda critic: (critic.cost, critic.name))  # the order in a recipe decides nothing
     return Panel(critics, build_diversity(corpus.diversity, critics), corpus.pairs)
 
 

@@ -70,11 +70,12 @@ def release_corpus(
         rejected_examples=_some(rejected, 6, ("source", "target", "critic", "score")),
         statistics=corpus.statistics,
         provenance=origin,
-        teacher=run.teacher_model.id if run.teacher_model else None,
+        teacher=_teacher(run)["teacher"].id if _teacher(run) else None,
+        existing=[f"{one['id']}@{one['commit'][:12]}" if one["commit"] else one["id"] for one in origin["pairs"]],
         critics=_asked(panel),
         contexts=describe_contexts(run),
         endpoint=_shown(to),
-        notes=_notes(run.teacher_model),
+        notes=_notes(_teacher(run).get("teacher")),
     )
     with _staged(recipe, name, origin) as folder:
         for part in (corpus.task, "rejected"):
@@ -128,7 +129,11 @@ def release_student(
         {
             "base": Model(base_id, base_commit, training.folder, base_model.licence),
             **_teacher(run),
-            **{role: model for panel in run.panels.values() for role, model in _critic_models(panel).items()},
+            **{
+                role: model
+                for name, panel in run.panels.items()
+                for role, model in _critic_models(panel, f"{name}: ").items()
+            },
         },
         {"all": recipe.seed},
         [],
@@ -167,7 +172,7 @@ def describe_contexts(run: Run) -> str:
                 parts.append(f"{run.given[name].num_rows} were read from {where}")
             case PairRows():
                 pairs = sum(run.given[name]["sampled"].to_pylist())
-                parts.append(f"{pairs} pairs were read from `{Path(settings.path).name}` as they stood")
+                parts.append(f"{pairs:,} pairs were read from `{_public_name(settings.path)}` as they stood")
     return f"Contexts: {'; '.join(parts)}."
 
 
@@ -208,34 +213,52 @@ def _some(table: pa.Table, count: int, columns: tuple[str, ...]) -> list[dict[st
     return rows[:count]
 
 
-def _critic_models(panel: Panel) -> dict[str, Model]:
-    """The models behind critics, by critic."""
-    return {f"critic {critic.name}": model for critic in panel.critics for model in critic.models}
+def _critic_models(panel: Panel, of: str = "") -> dict[str, Model]:
+    """The models behind critics, by critic; `of` begins each role."""
+    models: dict[str, Model] = {}
+    for critic in panel.critics:
+        for model in critic.models:
+            models[f"{of}critic {critic.name}"] = model
+            if model.base is not None:
+                models[f"{of}critic {critic.name}, base"] = model.base
+    return models
 
 
 def _teacher(run: Run) -> dict[str, Model]:
-    return {"teacher": run.teacher_model} if run.teacher_model else {}
+    """The teacher, where it writes for any pool."""
+    wrote = any(not isinstance(pool, PairRows) for pool in run.recipe.contexts.values())
+    return {"teacher": run.teacher_model} if run.teacher_model and wrote else {}
 
 
 def _origins(run: Run) -> dict[str, str]:
     """The licences of what the sentences come from: the teacher, and existing corpora."""
-    pools = {
-        f"pairs of {name}": pool.licence for name, pool in run.recipe.contexts.items() if isinstance(pool, PairRows)
-    }
-    return {**{role: model.licence for role, model in _teacher(run).items()}, **pools}
+    existing = {f"pairs of {name}": pool.licence for name, pool in _pairs(run).items()}
+    return {**{role: model.licence for role, model in _teacher(run).items()}, **existing}
+
+
+def _pairs(run: Run) -> dict[str, PairRows]:
+    return {name: pool for name, pool in run.recipe.contexts.items() if isinstance(pool, PairRows)}
 
 
 def _existing(run: Run) -> list[dict[str, str]]:
-    """The existing corpora that were filtered, with the commit of those that have one."""
+    """The existing corpora that were filtered: Hub id and commit, or the name of a file or folder."""
     return [
         {
-            "id": Path(pool.path).name if Path(pool.path).exists() else pool.path,
+            "id": _public_name(pool.path),
             "commit": (run.given[name].schema.metadata or {}).get(b"commit", b"").decode(),
-            "rows": digest(run.given[name].to_pylist()),
+            "rows": digest([digest(run.given[name].slice(at, 1000).to_pylist()) for at in _starts(run.given[name])]),
         }
-        for name, pool in run.recipe.contexts.items()
-        if isinstance(pool, PairRows)
+        for name, pool in _pairs(run).items()
     ]
+
+
+def _starts(table: pa.Table) -> range:
+    return range(0, table.num_rows, 1000)
+
+
+def _public_name(path: str) -> str:
+    """A Hub id as it is; of a path on this machine the last name alone."""
+    return Path(path).name if Path(path).expanduser().exists() else path
 
 
 def _asked(panel: Panel) -> list[tuple[str, str]]:

@@ -53,7 +53,7 @@ SCORES = _schema(
 JUDGED = _schema(
     ("source", pa.string(), "sentence to rewrite"),
     ("target", pa.string(), "its rejected rewriting"),
-    ("context_id", pa.string(), "context that both were sampled from"),
+    ("context_id", pa.string(), "context of both, or their group in an existing corpus"),
     ("domain", pa.string(), "domain of the context"),
     ("critic", pa.string(), "the critic that rejected the pair"),
     ("score", pa.float64(), "that critic's score; for diversity the pairs in the component"),
@@ -81,7 +81,11 @@ _PAIR = (
     ("id", pa.string(), "16 hexadecimal digits from task, source and target"),
     ("source", pa.string(), "sentence to rewrite"),
     ("target", pa.string(), "its rewriting"),
-    ("context_id", pa.string(), "context that both were sampled from; no context is in two splits"),
+    (
+        "context_id",
+        pa.string(),
+        "context of both, or their group in an existing corpus; none is in two splits",
+    ),
     ("domain", pa.string(), "domain of the context"),
 )
 

@@ -11,6 +11,8 @@ from lemonpress.assets import asset
 from lemonpress.errors import UserError
 from lemonpress.packages import PACKAGES, Package
 
+_LOCAL = ("/", "./", "../", "~")
+
 
 @dataclass(frozen=True)
 class Model:
@@ -58,7 +60,7 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
     if reference.startswith("data/"):
         _refuse_revision(reference, revision, where)
         return _folder(asset(reference), where)
-    if reference.startswith(("/", "./", "../", "~")):
+    if reference.startswith(_LOCAL):
         _refuse_revision(reference, revision, where)
         return _folder(Path(reference).expanduser(), where)
     return _hub(reference, revision, endpoint, where)
@@ -124,19 +126,37 @@ def _folder(folder: Path, where: str) -> Model:
 
 def _adapter_base(folder: Path, where: str) -> Model | None:
     """The base of a PEFT adapter's folder; None for whole weights."""
-    file = folder / "adapter_config.json"
-    if not file.is_file() or (folder / "model.safetensors").is_file():
+    if not _is_adapter(folder):
         return None
-    config = json.loads(file.read_text(encoding="utf-8"))
-    return resolve(config["base_model_name_or_path"], config.get("revision"), where=where)
+    file = folder / "adapter_config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{where}: {file} is no JSON file; save the adapter again") from None
+    named = config if isinstance(config, dict) else {}
+    base, revision = named.get("base_model_name_or_path"), named.get("revision")
+    if not isinstance(base, str) or not base or not isinstance(revision, str | None):
+        raise UserError(f"{where}: {file} names no base model; write its id or folder as base_model_name_or_path")
+    if base.startswith(_LOCAL) and _is_adapter(Path(base).expanduser()):
+        raise UserError(f"{where}: {file} names {base}, an adapter itself; merge that one first")
+    return resolve(base, revision, where=where)
+
+
+def _is_adapter(folder: Path) -> bool:
+    whole = ("model.safetensors", "model.safetensors.index.json")
+    return (folder / "adapter_config.json").is_file() and not any((folder / name).is_file() for name in whole)
 
 
 def _licence(folder: Path) -> str:
-    """The licence that the folder's card names."""
+    """The licence that the folder's card names; unknown where there is no card, or none that can be read."""
     from huggingface_hub import ModelCard
+    from yaml import YAMLError
 
     card = folder / "README.md"
-    licence = ModelCard.load(card).data.get("license") if card.is_file() else None
+    try:
+        licence = ModelCard.load(card).data.get("license") if card.is_file() else None
+    except (YAMLError, ValueError):
+        return "unknown"
     return str(licence or "unknown")
 
 
@@ -179,8 +199,8 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
             f"{where}: {address} cannot be reached for {named} ({type(error).__name__}); "
             "use a local folder or a package:NAME model"
         ) from None
-    licence = info.card_data.get("license", "unknown") if info.card_data else "unknown"
-    return Model(reference, info.sha, Path(folder), str(licence))
+    licence = info.card_data.get("license") if info.card_data else None
+    return Model(reference, info.sha, Path(folder), str(licence or "unknown"))
 
 
 def file_digest(file: Path) -> str:

@@ -4,7 +4,6 @@ transformers marks a GGUF-loaded model as quantised, so TRL refuses to train it 
 dequantised tensors are therefore copied into a fresh model of the same configuration.
 """
 
-import json
 import shutil
 import tempfile
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lemonpress.errors import UserError
 from lemonpress.home import home
+from lemonpress.kinds import architectures, check_weights, read_config
 from lemonpress.sources import Model
 
 if TYPE_CHECKING:
@@ -79,18 +79,16 @@ def check_causal(model: Model, where: str) -> None:
     """Refuse a model that is no causal language model, before anything is loaded.
 
     Raises:
-        UserError: Its configuration names another architecture, or it has no safetensors weights.
+        UserError: It is an adapter, its configuration names another architecture, or it has no safetensors weights.
     """
     if model.gguf is not None:
         return
-    try:
-        names = json.loads((model.folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
-    except (OSError, ValueError):
-        raise UserError(f"{where}: {model.id} has no readable config.json; give a transformers model") from None
+    if model.base is not None:
+        raise UserError(f"{where}: {model.id} is an adapter; merge it into {model.base.id} and give the merged model")
+    names = architectures(read_config(model, where))
     if names and not any("CausalLM" in name or "LMHead" in name for name in names):
         raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal language model")
-    if not any(model.folder.glob("*.safetensors")):
-        raise UserError(f"{where}: {model.id} has no safetensors weights; convert it or give another")
+    check_weights(model, where)
 
 
 def pick_dtype(dtype: str, device: str) -> "torch.dtype":

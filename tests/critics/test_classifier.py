@@ -7,11 +7,13 @@ import pytest
 from groups import pairs_of, shard_of
 
 from lemonpress.critics import classification, classifier
-from lemonpress.critics.classifier import Classifier
+from lemonpress.critics.classification import labels_of
+from lemonpress.critics.classifier import TextClassifier
 from lemonpress.critics.scores import Tables
 from lemonpress.errors import UserError
 from lemonpress.recipes import ClassifierSettings
 from lemonpress.sources import Model, resolve
+from one_line import one_line
 
 WORDS = ("the", "mayor", "opened", "new", "bridge", "on", "friday", "bad", "good", "people")
 SENTENCES = ["the mayor opened", "bad bad bad people", "new bridge on friday", "good people opened the new bridge"]
@@ -53,9 +55,9 @@ def sigmoid(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return save_model(tmp_path_factory.mktemp("classifier") / "multi", problem_type="multi_label_classification")
 
 
-def critic_of(model: Model, **settings: object) -> Classifier:
+def critic_of(model: Model, **settings: object) -> TextClassifier:
     values = {"critic": "classifier", "model": "./tiny", "label": "toxic", "max": 0.5} | settings
-    return Classifier(ClassifierSettings.model_validate(values), model)
+    return TextClassifier(ClassifierSettings.model_validate(values), model)
 
 
 def chances_of(model: Model, label: int = 1) -> np.ndarray:
@@ -137,5 +139,58 @@ def test_a_classifier_names_itself_and_gives_reasons(softmax: Model) -> None:
 
 def test_an_unknown_label_is_refused_before_weights_load(softmax: Model, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text((softmax.folder / "config.json").read_text())
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(UserError, match="'rude'; its labels are other, toxic"):
         critic_of(Model("bare", "none", tmp_path, "unknown"), label="rude")
+
+
+def test_a_model_without_weights_is_refused(softmax: Model, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text((softmax.folder / "config.json").read_text())
+    bare = Model("bare", "none", tmp_path, "unknown")
+    with pytest.raises(UserError) as error:
+        critic_of(bare)
+    assert "bare has no safetensors weights" in one_line(error)
+    (tmp_path / "adapter_model.safetensors").touch()
+    with pytest.raises(UserError, match="bare has no safetensors weights"):
+        critic_of(bare)
+    assert labels_of(Model("adapter", "none", tmp_path, "unknown", base=softmax), "critic") == ["other", "toxic"]
+    (tmp_path / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match="adapter has no adapter_model"):
+        labels_of(Model("adapter", "none", tmp_path, "unknown", base=softmax), "critic")
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ("[]", "no readable config.json"),
+        ("[" * 100_000, "no readable config.json"),
+        ('{"architectures": 1}', "no architecture"),
+        ('{"architectures": "BertForSequenceClassification"}', "no architecture"),
+        ('{"architectures": ["BertForSequenceClassification"], "id2label": {"a": "x", "1": "y"}}', "no labels"),
+        ('{"architectures": ["BertForSequenceClassification"], "id2label": {"1": "x", "2": "y"}}', "no labels"),
+        ('{"architectures": ["BertForSequenceClassification"], "id2label": ["x", "y"]}', "no labels"),
+        ('{"architectures": ["BertForSequenceClassification"], "id2label": 2}', "no labels"),
+    ],
+)
+def test_a_malformed_configuration_is_one_line(config: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(UserError) as error:
+        labels_of(Model("bare", "none", tmp_path, "unknown"), "critic toxicity")
+    assert one_line(error).startswith("critic toxicity: bare ")
+    assert complaint in str(error.value)
+
+
+def test_reasons_classify_each_sentence_once(softmax: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    whole = classification.Classifier.probabilities
+
+    def noted(self: classification.Classifier, ones: tuple[str, ...]) -> np.ndarray:
+        asked.extend(ones)
+        return whole(self, ones)
+
+    classifier._alone.cache_clear()
+    monkeypatch.setattr(classification.Classifier, "probabilities", noted)
+    critic = critic_of(softmax)
+    for target in SENTENCES[1:]:
+        critic.reason(SENTENCES[0], target)
+    assert sorted(asked) == sorted(SENTENCES)

@@ -124,7 +124,7 @@ def test_equivalence_is_both_directions_with_half_of_the_questions(scorer: Entai
     both = (forward >= settings.min) & (reverse >= settings.min)
     assert 0 < both.mean() < 0.5
     tables = Tables(shard)
-    critics = [Entailment(settings, scorer, "shorter"), Entailment(settings, scorer, "longer")]
+    critics = [Entailment(settings, scorer, "longer"), Entailment(settings, scorer, "shorter")]
     found = judge(sources, targets, critics, None, tables, 0)
     kept = set(zip(sources[both].tolist(), targets[both].tolist(), strict=True))
     assert set(zip(*(side.tolist() for side in found.kept), strict=True)) == kept

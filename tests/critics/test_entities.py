@@ -1,10 +1,12 @@
 """Named-entity agreement, on the packaged pipeline."""
 
-from typing import Literal
+from importlib.metadata import version
+from typing import Any, Literal
 
 import pytest
 from groups import pairs_of, shard_of
 
+from lemonpress.critics import entities as module
 from lemonpress.critics.entities import Entities
 from lemonpress.critics.scores import Tables
 from lemonpress.recipes import EntitySettings
@@ -87,3 +89,24 @@ def test_each_pair_is_scored_once_whoever_asks(model: Model) -> None:
     for critic in critics:
         critic.score(tables, sources, targets)
     assert tables.scored == len(sources) // 2 + len(sources)
+
+
+def test_keys_name_the_version_of_spacy(model: Model) -> None:
+    critic = entities(model)
+    assert f"spacy {version('spacy')} {model.id}@{model.commit}" in critic.scorer.key
+    assert critic.key == critic.scorer.key
+
+
+def test_reasons_parse_each_sentence_once(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    pipeline = module._pipeline(model.folder)
+
+    def noted(sentence: str) -> Any:
+        asked.append(sentence)
+        return pipeline(sentence)
+
+    module._alone.cache_clear()
+    monkeypatch.setattr(module, "_pipeline", lambda _: noted)
+    for target in NAMES[1:]:
+        entities(model).reason(NAMES[0], target)
+    assert sorted(asked) == sorted(NAMES)

@@ -90,7 +90,7 @@ def panel(corpus: CorpusSettings, scene: Scene) -> Panel:
     critics: list[Critic] = []
     for one in corpus.critics:
         if one.critic == "entailment":
-            premises = ("shorter", "longer") if one.direction == "both" else ("source",)
+            premises = ("longer", "shorter") if one.direction == "both" else ("source",)
             critics += [Entailment(one, scorer, premise) for premise in premises]
         elif one.critic == "syntax":
             critics.append(Syntax(one.model_copy(update={"min": TREE_DISTANCE}), spacy_dependency()))

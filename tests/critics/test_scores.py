@@ -90,3 +90,8 @@ def test_pairs_never_leave_their_context() -> None:
         (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (3, 4), (4, 3),
     ]  # fmt: skip
     assert SHARD.group_of(np.arange(6)).tolist() == [0, 0, 0, 2, 2, 3]
+
+
+def test_a_score_that_is_no_number_is_never_kept() -> None:
+    with pytest.raises(FloatingPointError, match="no number"):
+        ScoreTable(SHARD, False).lookup(*pairs_of((0, 1)), lambda sources, targets: np.array([np.nan]))

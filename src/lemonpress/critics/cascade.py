@@ -9,7 +9,7 @@ import numpy as np
 from lemonpress.critics.base import Critic
 from lemonpress.critics.diversity import Diversity
 from lemonpress.critics.scores import Floats, Tables
-from lemonpress.funnel import Step
+from lemonpress.funnel import Step, add_costs
 from lemonpress.pairs import Index
 
 
@@ -52,7 +52,7 @@ def judge(
     """
     funnel: list[Step] = []
     rejected: list[tuple[str, Index, Index, Floats]] = []
-    for critic in sorted(critics, key=lambda critic: critic.cost):
+    for critic in sorted(critics, key=lambda critic: (critic.cost, critic.name)):
         started, known = time.perf_counter(), tables.scored
         seen = np.round(critic.score(tables, sources, targets), 4)
         keep = critic.keeps(seen)
@@ -68,7 +68,13 @@ def judge(
         spent = time.perf_counter() - started
         funnel.append(Step("diversity", len(keep), int(keep.sum()), spent, tables.scored - known))
         sources, targets = sources[keep], targets[keep]
-    scores = {critic.name: np.round(critic.report(tables, sources, targets), 4) for critic in critics}
+    scores: dict[str, Floats] = {}
+    reported: list[Step] = []
+    for critic in critics:
+        started, known = time.perf_counter(), tables.scored
+        scores[critic.name] = np.round(critic.report(tables, sources, targets), 4)
+        reported.append(Step(critic.name, 0, 0, time.perf_counter() - started, tables.scored - known))
     if diversity is not None:
         scores["diversity"] = chosen.sizes[keep].astype(np.float64)
+    funnel = add_costs(funnel, reported)
     return Judgement((sources, targets), scores, rejected, funnel)

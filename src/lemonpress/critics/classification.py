@@ -1,6 +1,5 @@
 """Sequence-classification models: labels checked from the configuration, texts or pairs scored in sorted batches."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ import numpy as np
 
 from lemonpress.critics.scores import Floats
 from lemonpress.errors import UserError
+from lemonpress.kinds import architectures, check_weights, read_config
 from lemonpress.sources import Model
 from lemonpress.weights import ordinary_folder, pick_device
 
@@ -27,20 +27,21 @@ def labels_of(model: Model, where: str) -> list[str]:
         where: The recipe field, for error messages.
 
     Raises:
-        UserError: The model is no sequence classifier, or its labels are missing.
+        UserError: The model is no sequence classifier, its labels are missing, or it has no safetensors weights.
     """
-    try:
-        config = json.loads((model.folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"{where}: {model.id} has no readable config.json") from None
-    kinds = config.get("architectures") or []
-    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
+    config = read_config(model, where)
+    kinds = architectures(config)
+    if not any(kind.endswith("ForSequenceClassification") for kind in kinds):
         found = kinds[0] if kinds else "no architecture"
         raise UserError(f"{where}: {model.id} is {found}, not a sequence classifier; give one that is")
     labels = config.get("id2label") or {}
-    if len(labels) < 2:
-        raise UserError(f"{where}: {model.id} names no labels (id2label in config.json); give a model that does")
-    return [str(labels[key]) for key in sorted(labels, key=int)]
+    places = [str(place) for place in range(len(labels))] if isinstance(labels, dict) else []
+    if len(places) < 2 or set(labels) != set(places):
+        raise UserError(
+            f"{where}: {model.id} names no labels (id2label in config.json, from 0 on); give a model that does"
+        )
+    check_weights(model, where)
+    return [str(labels[place]) for place in places]
 
 
 @dataclass(frozen=True)
@@ -69,34 +70,30 @@ class Classifier:
         import torch
         from tqdm import tqdm
 
-        encodings = self._encode(ones, others)
-        lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
+        backend = self.tokenizer.backend_tokenizer
+        distinct = list(dict.fromkeys([*ones, *(others or ())]))
+        known = dict(zip(distinct, backend.encode_batch(distinct, add_special_tokens=False), strict=True))
+        sides = [[known[text] for text in side] for side in ([ones] if others is None else [ones, others])]
+        lengths = np.array([sum(map(len, together)) for together in zip(*sides, strict=True)], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
-        found = np.empty((len(encodings), self.model.config.num_labels))
-        quiet = None if len(encodings) >= _BAR_FROM else True
+        found = np.empty((len(ones), self.model.config.num_labels))
+        quiet = None if len(ones) >= _BAR_FROM else True
         with (
             torch.inference_mode(),
-            tqdm(total=len(encodings), desc="  classify", unit="pair", leave=False, disable=quiet) as bar,
+            tqdm(total=len(ones), desc="  classify", unit="pair", leave=False, disable=quiet) as bar,
         ):
             for places in self._batches(order, lengths):
-                logits = self.model(**self._tensors([encodings[place] for place in places])).logits.float()
+                batch = [backend.post_process(*(side[place] for side in sides)) for place in places]
+                logits = self.model(**self._tensors(batch)).logits.float()
                 values = torch.sigmoid(logits) if self.independent else torch.softmax(logits, dim=-1)
                 found[places] = values.cpu().numpy()
                 bar.update(len(places))
         return found
 
-    def _encode(self, ones: Sequence[str], others: Sequence[str] | None) -> list[Any]:
-        backend = self.tokenizer.backend_tokenizer
-        distinct = list(dict.fromkeys([*ones, *(others or ())]))
-        known = dict(zip(distinct, backend.encode_batch(distinct, add_special_tokens=False), strict=True))
-        if others is None:
-            return [backend.post_process(known[one]) for one in ones]
-        return [backend.post_process(known[one], known[other]) for one, other in zip(ones, others, strict=True)]
-
     def _batches(self, order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
         start = 0
         while start < len(order):
-            size = max(1, self.most_tokens // int(lengths[order[start]]))
+            size = max(1, self.most_tokens // max(1, int(lengths[order[start]])))
             yield order[start : start + size]
             start += size
 

@@ -15,14 +15,14 @@ from lemonpress.sources import Model
 
 
 @dataclass(frozen=True)
-class Classifier(Critic):
+class TextClassifier(Critic):
     """Probability of one label of a text classifier, within bounds.
 
     Every distinct sentence of the shard is classified once, whichever pairs are asked for, so that batches, and with
     them the last digits, depend on the shard alone.
 
     Raises:
-        UserError: The model is no sequence classifier, or does not have the label.
+        UserError: The model is no sequence classifier, has no weights, or does not have the label.
     """
 
     settings: ClassifierSettings
@@ -64,7 +64,7 @@ class Classifier(Critic):
         return (scores >= self.settings.min) & (scores <= self.settings.max)
 
     def reason(self, source: str, target: str) -> str:
-        first, second = self._chances([source, target])
+        first, second = (round(float(_alone(self.model, text)[self._label]), 4) for text in (source, target))
         said = f"{self.settings.label} {second:.2f} in the target"
         return said if self.settings.sides == "target" else f"{said}, {first:.2f} in the source"
 
@@ -77,12 +77,21 @@ class Classifier(Critic):
     def _chances(self, sentences: list[str]) -> Floats:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
-        label = labels_of(self.model, f"critic {self.name}").index(self.settings.label)
-        chances = _probabilities(self.model, tuple(distinct))[[row[sentence] for sentence in sentences], label]
+        chances = _probabilities(self.model, tuple(distinct))[[row[sentence] for sentence in sentences], self._label]
         return np.round(chances, 4)
+
+    @property
+    def _label(self) -> int:
+        return labels_of(self.model, f"critic {self.name}").index(self.settings.label)
 
 
 @lru_cache(maxsize=4)
 def _probabilities(model: Model, distinct: tuple[str, ...]) -> Floats:
     """Probabilities of all labels for a shard's sentences, kept while that shard is judged, for every corpus."""
     return load(model).probabilities(distinct)
+
+
+@lru_cache(maxsize=1 << 12)
+def _alone(model: Model, sentence: str) -> Floats:
+    """Probabilities of all labels for one sentence, for reasons: many pairs share it."""
+    return load(model).probabilities((sentence,))[0]

@@ -13,7 +13,7 @@ from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import EntailmentSettings
 from lemonpress.sources import Model
 
-Premise = Literal["source", "shorter", "longer"]
+Premise = Literal["source", "longer", "shorter"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class EntailmentScorer:
 
     @property
     def key(self) -> str:
-        return f"entailment:{self.model.id}@{self.model.commit}"
+        return f"entailment-{self.label}:{self.model.id}@{self.model.commit}"
 
     def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
         texts = shard.sentences
@@ -51,8 +51,9 @@ class Entailment(Critic):
     """One sentence of the pair entails the other (paper, section 3.2).
 
     Semantic equivalence is two of these, one after the other. Whether x ⇔ y does not depend on the order of the
-    pair, so the first asks whether the shorter sentence entails the longer one, for (x, y) and (y, x) alike, and the
-    second asks the other direction of what is left: half of the questions are never put. In a corpus the first shows
+    pair, so the first asks whether the longer sentence entails the shorter one, for (x, y) and (y, x) alike, and the
+    second asks the other direction of the little that is left: half of the questions are never put. The first are also
+    those that a summary corpus and diversity ask, so they are answered once for all. In a corpus the first shows
     p(source ⇒ target) and the second p(target ⇒ source).
 
     Attributes:
@@ -67,11 +68,11 @@ class Entailment(Critic):
 
     @property
     def name(self) -> str:
-        return "reverse_entailment" if self.premise == "longer" else "entailment"
+        return "reverse_entailment" if self.premise == "shorter" else "entailment"
 
     @property
     def cost(self) -> int:
-        return 71 if self.premise == "longer" else 70
+        return 71 if self.premise == "shorter" else 70
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -81,8 +82,8 @@ class Entailment(Critic):
     def description(self) -> str:
         sides = {
             "source": "p(source ⇒ target)",
-            "shorter": "p(source ⇒ target); of a rejected pair p(shorter ⇒ longer)",
-            "longer": "p(target ⇒ source); of a rejected pair p(longer ⇒ shorter)",
+            "longer": "p(source ⇒ target); of a rejected pair p(longer ⇒ shorter)",
+            "shorter": "p(target ⇒ source); of a rejected pair p(shorter ⇒ longer)",
         }
         return f"{sides[self.premise]} by {self.scorer.model.id}, kept from {self.settings.min:g}"
 
@@ -96,7 +97,7 @@ class Entailment(Critic):
         return scores >= self.settings.min
 
     def report(self, tables: Tables, sources: Index, targets: Index) -> Floats:
-        if self.premise == "longer":
+        if self.premise == "shorter":
             sources, targets = targets, sources
         return tables.scores(self.scorer, sources, targets)
 
@@ -108,7 +109,7 @@ def entailment(settings: EntailmentSettings, model: Model) -> list[Entailment]:
         UserError: The model's labels do not say which one is entailment.
     """
     scorer = EntailmentScorer(model, entailment_label(settings, labels_of(model, "critic entailment")))
-    premises: tuple[Premise, ...] = ("shorter", "longer") if settings.direction == "both" else ("source",)
+    premises: tuple[Premise, ...] = ("longer", "shorter") if settings.direction == "both" else ("source",)
     return [Entailment(settings, scorer, premise) for premise in premises]
 
 

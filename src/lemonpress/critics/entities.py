@@ -4,12 +4,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from lemonpress.critics.base import Critic, Mask
 from lemonpress.critics.features import compare, listed, said
 from lemonpress.critics.scores import Floats, Tables
+from lemonpress.kinds import check_spacy
 from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import EntitySettings
 from lemonpress.sources import Model
@@ -78,7 +80,7 @@ class EntityScorer:
 
     @property
     def key(self) -> str:
-        return f"entities-{self.mode}:{self.model.id}@{self.model.commit}"
+        return f"entities-{self.mode}:spacy {version('spacy')} {self.model.id}@{self.model.commit}"
 
     @property
     def symmetric(self) -> bool:
@@ -107,12 +109,18 @@ class Entities(Critic):
 
     Names are compared word by word, so that word order, possessives, titles and dots (U.S., US) do not count; Angela
     Merkel is more than Merkel, and German is not Germany.
+
+    Raises:
+        UserError: The model is no spaCy pipeline with a tagger and named entities.
     """
 
     settings: EntitySettings
     model: Model
     name: str = "entities"
     cost: int = 60
+
+    def __post_init__(self) -> None:
+        check_spacy(self.model, ("tagger", "ner"), f"critic {self.name}")
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -121,6 +129,10 @@ class Entities(Critic):
     @property
     def scorer(self) -> EntityScorer:
         return EntityScorer(self.model, self.settings.mode)
+
+    @property
+    def key(self) -> str:
+        return self.scorer.key
 
     @property
     def description(self) -> str:
@@ -134,8 +146,8 @@ class Entities(Critic):
         return scores == 1.0
 
     def reason(self, source: str, target: str) -> str:
-        names = self.scorer.names([source, target])
-        missing, added = self.scorer.differences(names[source], names[target])
+        names = [_alone(self.model.folder, sentence) for sentence in (source, target)]
+        missing, added = self.scorer.differences(*names)
         return said(_shown(missing, source, target), _shown(added, source, target))
 
 
@@ -144,6 +156,12 @@ def _names(folder: Path, distinct: tuple[str, ...]) -> dict[str, Names]:
     """Names of a shard's sentences, kept while that shard is judged, for every corpus."""
     docs = _pipeline(folder).pipe([_with_short_forms(sentence) for sentence in distinct], batch_size=128)
     return {sentence: read_names(doc) for sentence, doc in zip(distinct, docs, strict=True)}
+
+
+@lru_cache(maxsize=1 << 12)
+def _alone(folder: Path, sentence: str) -> Names:
+    """Names of one sentence, for reasons: many pairs share it."""
+    return read_names(_pipeline(folder)(_with_short_forms(sentence)))
 
 
 @lru_cache(maxsize=1)

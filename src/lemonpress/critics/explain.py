@@ -34,12 +34,14 @@ class Verdict:
         return f"{self.description}: {self.reason}" if self.reason else self.description
 
 
-def explain(source: str, target: str, critics: Sequence[Critic]) -> list[Verdict]:
+def explain(source: str, target: str, critics: Sequence[Critic], context: str = "") -> list[Verdict]:
     """Ask every critic about one pair; see `explain_many`."""
-    return explain_many([source], [target], critics)[0]
+    return explain_many([source], [target], critics, context)[0]
 
 
-def explain_many(sources: Sequence[str], targets: Sequence[str], critics: Sequence[Critic]) -> list[list[Verdict]]:
+def explain_many(
+    sources: Sequence[str], targets: Sequence[str], critics: Sequence[Critic], context: str = ""
+) -> list[list[Verdict]]:
     """Ask every critic about some pairs in one batch.
 
     Unlike the cascade, a critic is asked about pairs that another one rejected too. Diversity compares the pairs of a
@@ -49,9 +51,10 @@ def explain_many(sources: Sequence[str], targets: Sequence[str], critics: Sequen
         sources: One sentence a pair.
         targets: As many rewritings.
         critics: Those of a corpus, from `lemonpress.critics.build`.
+        context: What all sentences follow; without it, critics that read contexts have no word.
 
     Returns:
-        For each pair one verdict a critic, from the cheapest critic to the dearest.
+        For each pair one verdict a critic that can judge it, from the cheapest critic to the dearest.
 
     Raises:
         ValueError: The lists differ in length, or a text is blank.
@@ -63,12 +66,14 @@ def explain_many(sources: Sequence[str], targets: Sequence[str], critics: Sequen
     if not sources:
         return []
     place = {text: number for number, text in enumerate(dict.fromkeys([*sources, *targets]))}
-    shard = Shard.of_groups([("explained", "", list(place), "")])
+    shard = Shard.of_groups([("explained", "", list(place), context)])
     tables = Tables(shard)
     ones = np.array([place[text] for text in sources], dtype=np.int64)
     others = np.array([place[text] for text in targets], dtype=np.int64)
     verdicts: list[list[Verdict]] = [[] for _ in sources]
-    for critic in sorted(critics, key=lambda critic: critic.cost):
+    for critic in sorted(critics, key=lambda critic: (critic.cost, critic.name)):
+        if "context" in critic.columns and not context:
+            continue
         scores = np.round(critic.report(tables, ones, others), 4)
         kept = critic.keeps(scores)
         for number, said in enumerate(verdicts):

@@ -194,6 +194,8 @@ def _completed(words: Words, item: _Item) -> _Item:
     if isinstance(value, str):
         return item
     digits, end = words.digits_after_point(item.end)
+    if len(digits) > _LONGEST:
+        return replace(item, value=f"{_decimal(value)}.{digits}", end=end, optional=False)
     if digits:
         return _scaled(words, replace(item, value=value + Fraction(f"0.{digits}"), end=end, optional=False))
     share = words.share(item.end, value)
@@ -230,10 +232,11 @@ def _with_unit(tokens: _Tokens, item: _Item | None) -> _Item | None:
     if tokens.kinds[first - 1 : first] == ["sign"] and sign in "$€£¥₹" and words.bound[first]:
         glued = first > 1 and tokens.gaps[first - 1][1:] == "" and words.at(first - 2) in _DOLLARS
         item = replace(item, unit=_DOLLARS[words.at(first - 2)] if glued and sign == "$" else sign, start=first - 1)
-    skip = words.next(item.end) == "us" and words.next(item.end + 1) in ("dollar", "dollars")
-    unit = _UNITS.get(words.next(item.end + skip), "")
+    place = _past_one(words, item)
+    place += words.next(place) == "us" and words.next(place + 1) in ("dollar", "dollars")
+    unit = _UNITS.get(words.next(place), "")
     if unit and not (unit in ("am", "pm") and item.unit):
-        end = item.end + skip + 1 + (unit == "points")
+        end = place + 1 + (unit == "points")
         item = replace(item, end=end, percent=unit == "%", unit=item.unit if unit == "%" else item.unit or unit)
         item = replace(item, optional=item.optional and unit not in ("%", "points"))
     item = _time(item)
@@ -241,6 +244,16 @@ def _with_unit(tokens: _Tokens, item: _Item | None) -> _Item | None:
     if (minus or words.at(item.start - 1) in ("minus", "negative")) and isinstance(item.value, Fraction):
         item = replace(item, value=-item.value)
     return item
+
+
+def _past_one(words: Words, item: _Item) -> int:
+    """Where the unit of a number may stand: half a percent and a quarter of one percent are shares of one."""
+    if isinstance(item.value, str) or not 0 < item.value < 1:
+        return item.end
+    if words.next(item.end) == "of" and words.next(item.end + 1) in (*ARTICLES, "one"):
+        return item.end + 2
+    # In digits "a" is another word: 0.5 a dollar.
+    return item.end + (not item.digits and words.next(item.end) in ARTICLES)
 
 
 def _time(item: _Item) -> _Item:

@@ -75,7 +75,10 @@ class ScoreTable:
         missing = np.unique(cells[self._cells[0][cells] == _MISSING])
         if len(missing):
             asked = self._positions(missing)
-            self._cells[:, missing] = np.rint(np.atleast_2d(compute(*asked)) / UNIT).astype(np.int16)
+            values = np.atleast_2d(compute(*asked))
+            if not np.isfinite(values).all():
+                raise FloatingPointError("a model gave a score that is no number; its weights or precision are wrong")
+            self._cells[:, missing] = np.rint(values / UNIT).astype(np.int16)
             self.scored += len(missing)
         return np.round(self._cells[channel][cells] * UNIT, 4)
 
@@ -139,6 +142,7 @@ class Tables:
     shard: Shard
     stored: pa.Table | None = None
     _tables: dict[str, ScoreTable] = field(default_factory=dict, init=False)
+    _read: int = field(default=0, init=False)
 
     def scores(self, scorer: Scorer, sources: Index, targets: Index, channel: int = 0) -> Floats:
         """A scorer's values of some pairs, from its table; the scorer is asked for what is missing."""
@@ -154,10 +158,14 @@ class Tables:
             self._tables[scorer.key] = table
         return self._tables[scorer.key]
 
+    def count(self, sentences: int) -> None:
+        """Note sentences that a model had to read for a critic that keeps no table."""
+        self._read += sentences
+
     @property
     def scored(self) -> int:
-        """Pairs that had to be computed so far, by all scorers."""
-        return sum(table.scored for table in self._tables.values())
+        """What models had to answer so far: pairs of the scorers, and sentences of other critics."""
+        return self._read + sum(table.scored for table in self._tables.values())
 
     def to_rows(self) -> pa.Table:
         """All known scores as rows of `rows.SCORES`."""

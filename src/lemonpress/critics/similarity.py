@@ -9,6 +9,7 @@ import numpy as np
 
 from lemonpress.critics.base import Critic, Mask
 from lemonpress.critics.scores import Floats, Tables
+from lemonpress.kinds import check_sentence_encoder
 from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import SimilaritySettings
 from lemonpress.sources import Model
@@ -20,11 +21,17 @@ class SimilarityScorer:
 
     Every distinct sentence of the shard is encoded once, whichever pairs are asked for, so that batches, and with them
     the last digits, depend on the shard alone.
+
+    Raises:
+        UserError: The model is no sentence encoder.
     """
 
     model: Model
     symmetric: bool = True
     channels: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        check_sentence_encoder(self.model, "critic similarity")
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from lemonpress.pairs import Index
 from lemonpress.recipes import SyntaxSettings
 from lemonpress.sources import Model
 from lemonpress.syntax.cache import parse_cached
-from lemonpress.syntax.distance import Forest, at_least, distances, encode
 from lemonpress.syntax.parsers import Parser
 from lemonpress.syntax.thresholds import THRESHOLDS
+
+if TYPE_CHECKING:
+    from lemonpress.syntax.distance import Forest
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Syntax(Critic):
 
     def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
         """The distance where it is below the threshold, else the threshold."""
+        from lemonpress.syntax.distance import at_least, distances
+
         forest, left, right = self._parse(tables.shard.sentences, sources, targets)
         scores = np.full(len(sources), float(self.least))
         near = np.flatnonzero(~at_least(forest, left, right, self.least))
@@ -60,10 +65,14 @@ class Syntax(Critic):
         return scores >= self.least
 
     def report(self, tables: Tables, sources: Index, targets: Index) -> Floats:
+        from lemonpress.syntax.distance import distances
+
         return distances(*self._parse(tables.shard.sentences, sources, targets)).astype(np.float64)
 
-    def _parse(self, sentences: Sequence[str], sources: Index, targets: Index) -> tuple[Forest, Index, Index]:
+    def _parse(self, sentences: Sequence[str], sources: Index, targets: Index) -> tuple["Forest", Index, Index]:
         """Trees of the pairs' distinct sentences, and the pairs as positions among them, the smaller first."""
+        from lemonpress.syntax.distance import encode
+
         wanted, place = np.unique(np.concatenate([sources, targets]), return_inverse=True)
         forest = encode(parse_cached(self.parser, [sentences[position] for position in wanted]))
         one, other = place[: len(sources)], place[len(sources) :]

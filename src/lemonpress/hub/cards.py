@@ -58,9 +58,10 @@ class CorpusCard:
         rejected_examples: A few rejected rows, with critic and score.
         statistics: Measured numbers, by what they measure.
         provenance: Content of ``provenance.json``.
-        teacher: Model that wrote the sentences; None where they come from existing corpora.
+        teacher: Model that wrote sentences; None where all come from existing corpora.
         critics: Name of each critic, and what it asked of a pair.
         contexts: Where the contexts came from, as a sentence.
+        existing: Existing corpora whose pairs were filtered, with commits.
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
             does not change between runs.
         notes: Sentences on licences and limits that this run's models bring.
@@ -81,6 +82,7 @@ class CorpusCard:
     teacher: str | None
     critics: Sequence[tuple[str, str]]
     contexts: str
+    existing: Sequence[str] = ()
     endpoint: str | None = None
     notes: Sequence[str] = ()
     language: str = "en"

@@ -12,7 +12,9 @@ from lemonpress.sources import Model
 
 _PACKAGES = (
     "datasets",
+    "datasketch",
     "lemonpress",
+    "numba",
     "numpy",
     "peft",
     "pyarrow",

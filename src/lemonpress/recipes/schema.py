@@ -17,6 +17,7 @@ def _not_a_git_name(name: str) -> str:
 
 
 Task = Literal["paraphrase", "summary"]
+_COLUMNS = ("id", "source", "target", "context_id", "domain", "diversity", "deduplicate", "reverse_entailment")
 Name = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9](?:[.-]?[A-Za-z0-9_])*$", max_length=96),
@@ -105,7 +106,9 @@ class PairRows(Section):
         "target", description="column of its rewriting, or of a list of them (a list written as a string is read too)"
     )
     group_column: str | None = Field(
-        None, description="column that groups pairs for diversity; pairs of one source are a group by default"
+        None,
+        description="column that groups pairs for diversity; by default pairs of one source are a group; as all of "
+        "them share that sentence, diversity keeps one target of each source",
     )
     context_column: str | None = Field(None, description="column of the context that both sentences follow, if any")
     licence: str = Field("unknown", description="SPDX-like identifier that the filtered corpus inherits")
@@ -159,6 +162,9 @@ class CorpusSettings(Section):
         names = [critic_name(critic) for critic in self.critics]
         if len(set(names)) != len(names):
             raise ValueError("names a critic twice; give each one entry, and each classifier a name of its own")
+        taken = [name for name in names if name in _COLUMNS]
+        if taken:
+            raise ValueError(f"a classifier cannot be named {taken[0]}: a corpus has a column of that name")
         if self.diversity and self.diversity.edges not in names:
             raise ValueError(f"diversity takes its edges from '{self.diversity.edges}': add that critic")
         return self

@@ -31,7 +31,7 @@ def fresh_sentences(
         seed: Decides which, by content hash.
 
     Returns:
-        ``source`` and ``domain`` of each, in the order of their hashes.
+        ``source``, ``domain`` and ``context`` of each, in the order of their hashes.
     """
     contexts = set(allowed)
     found: dict[str, dict[str, str]] = {}
@@ -40,7 +40,8 @@ def fresh_sentences(
             if row["context_id"] in contexts:
                 for text in row["sentences"]:
                     if text not in used:
-                        found[content_id("fresh", str(seed), text)] = {"source": text, "domain": row["domain"]}
+                        key = content_id("fresh", str(seed), text)
+                        found[key] = {"source": text, "domain": row["domain"], "context": row["context"]}
     return [found[key] for key in sorted(found)[:count]]
 
 
@@ -136,7 +137,7 @@ def _group(row: dict[str, str], written: Sequence[str]) -> dict[str, object]:
         counts[normalise(text)] = counts.get(normalise(text), 0) + 1
     return {
         "context_id": content_id(source),
-        "context": "",
+        "context": row["context"],
         "domain": row["domain"],
         "sentences": list(distinct.values()),
         "counts": list(counts.values()),

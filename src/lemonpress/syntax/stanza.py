@@ -1,6 +1,7 @@
 """Constituency trees by Stanza.
 
-Models are downloaded in a step of their own, `download_stanza`; nothing else here uses the network.
+Models are downloaded in a step of their own, `download_stanza`, or by `stanza_or_download` where there are none;
+nothing else here uses the network.
 """
 
 import errno
@@ -16,7 +17,7 @@ from typing import Any
 
 from lemonpress.errors import UserError
 from lemonpress.home import home
-from lemonpress.sources import file_digest
+from lemonpress.sources import Model, file_digest
 from lemonpress.syntax.parsers import leaf, plain
 from lemonpress.syntax.preprocess import sgcp
 from lemonpress.syntax.trees import Tree, node
@@ -54,6 +55,11 @@ class Stanza:
     name: str = "stanza"
 
     @property
+    def model(self) -> Model:
+        """The models as one. Their files name no licence, and Stanza's pages more than one."""
+        return Model(f"stanza:{self.package}", f"sha256:{_digest(self.folder, self.package)}", self.folder, "unknown")
+
+    @property
     def key(self) -> str:
         settings = " ".join(f"{name}={value}" for name, value in sorted(self.settings.items()))
         form = "sgcp" if self.preprocess else "words"
@@ -69,6 +75,10 @@ class Stanza:
                 docs = pipeline.bulk_process(texts[start : start + _CHUNK])
                 trees.extend(_joined([_tree(sentence.constituency) for sentence in doc.sentences]) for doc in docs)
         return [sgcp(tree) for tree in trees] if self.preprocess else trees
+
+
+class MissingModelsError(UserError):
+    """A folder lacks Stanza's models, or some of them."""
 
 
 def stanza_constituency(
@@ -90,21 +100,51 @@ def stanza_constituency(
         where: The recipe field, for error messages.
 
     Raises:
-        UserError: The models are not there or do not load.
+        MissingModelsError: They are not there, or some are missing.
+        UserError: They do not load.
     """
     place = (folder or home() / "stanza").expanduser()
     if not (place / "resources.json").is_file():
-        raise UserError(f"{where}: {place} holds no Stanza models; download them (download_stanza) {_REMEDY}")
+        raise MissingModelsError(f"{where}: {place} holds no Stanza models; download them (download_stanza) {_REMEDY}")
     from stanza.pipeline.core import PipelineRequirementsException
 
     parser = Stanza(place, package, preprocess, batch_size, dict(settings or {}))
     try:
         _pipeline(place, package, batch_size, tuple(sorted(parser.settings.items())))
     except (*_BROKEN, PipelineRequirementsException) as error:
-        raise UserError(
-            f"{where}: Stanza's {package} in {place} does not load ({_reason(error)}); download it again {_REMEDY}"
+        # A file that is not there, or that Stanza would fetch by itself and cannot; damaged ones raise the others.
+        kind = MissingModelsError if isinstance(error, OSError) else UserError
+        raise kind(
+            f"{where}: Stanza's {package} in {place} does not load ({_reason(error)}); "
+            f"download it again (download_stanza) {_REMEDY}"
         ) from None
     return parser
+
+
+def stanza_or_download(
+    folder: Path | None = None,
+    package: str = PACKAGE,
+    settings: Mapping[str, str | int | bool] | None = None,
+    where: str = "parser",
+) -> Stanza:
+    """Find Stanza's models, and download them only where they are absent.
+
+    Models that are there are neither asked for nor replaced, so a run goes on offline, with what it began with.
+
+    Args:
+        folder: Stanza's model folder; ``stanza`` in `home` by default.
+        package: Of the constituency parser.
+        settings: See `Stanza`.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: They do not load, or are absent and cannot be had.
+    """
+    try:
+        return stanza_constituency(folder, package, settings=settings, where=where)
+    except MissingModelsError:
+        download_stanza(folder, package, where)
+    return stanza_constituency(folder, package, settings=settings, where=where)
 
 
 def download_stanza(folder: Path | None = None, package: str = PACKAGE, where: str = "parser") -> Path:

@@ -1,0 +1,1 @@
+"""Natural-language inference: the rows, training and measures of a packaged entailment critic."""
