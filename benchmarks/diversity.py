@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--above", type=float, nargs="+", default=[0.5, 0.6, 0.75, 0.85, 0.9, 0.95, 0.98], help="thresholds to try"
     )
+    parser.add_argument("--shards", type=int, default=3, help="shards of each pool to look at (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG file to draw")
     args = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
             continue
         survivors = []
         for pool in pools:
-            for sentences, scores in zip(pool.sentences, pool.scores, strict=True):
+            for sentences, scores in zip(pool.sentences[: args.shards], pool.scores[: args.shards], strict=True):
                 shard, sources, targets = candidate_pairs(sentences.table("sentences"), panel, pool.pairing)
                 tables = Tables(shard, scores.table("scores"))
                 survivors.append((tables, judge(sources, targets, panel.critics, None, tables, recipe.seed).kept))
