@@ -38,3 +38,18 @@ def test_judging_the_starter_pool_asks_no_model(tmp_path: Path, monkeypatch: pyt
         assert sum(build_corpus(run, name, [part]).corpus.rows.values()) > 0
         judged = judge(run, name, part.sentences, part.scores, part.pairing)
         assert sum(step["scored"] for shard in judged.shards for step in shard.stats["funnel"]) == 0
+
+
+@pytest.mark.weights
+def test_a_stricter_recipe_asks_no_model_about_shipped_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
+    stricter = ["contexts.live=null", "contexts.starter.count=24", "corpora.dimple-demo.critics.entailment.min=0.9"]
+    run = Run.open(load_recipe(DEMO, [*stricter, "corpora.dimsum-demo=null"]))
+    [pool] = press(run)
+    assert len(pool.scores) == 1
+    assert pool.scores[0].folder.is_relative_to(tmp_path)
+    [funnel] = pool.scores[0].stats["funnels"].values()
+    assert {step["name"]: step["scored"] for step in funnel if step["scored"]} == {}
+    assert sum(step["kept"] for step in funnel) > 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,17 @@ def score(
     panels = [run.panels[keyed[key]] for key in sorted(keyed)]
     stage = Stage("scores", 3, {"pairing": pairing, "seed": recipe.seed, "panels": sorted(keyed)})
 
+    @cache
+    def shipped() -> dict[str, Shard]:
+        # Of what ships alone: what a run finds must not depend on what was run before.
+        return {shard.stats["of"]: shard for shard in run.store.shipped_shards(stage.name)}
+
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-        table, funnels = score_shard(inputs[0].table("sentences"), panels, pairing, recipe.seed)
+        known = shipped().get(inputs[0].digest)
+        stored = known.table("scores") if known else None
+        table, funnels = score_shard(inputs[0].table("sentences"), panels, pairing, recipe.seed, stored)
         costs = dict(zip(sorted(keyed), ([step.to_json() for step in funnel] for funnel in funnels), strict=True))
-        return Output({"scores": table}, {"funnels": costs})
+        return Output({"scores": table}, {"funnels": costs, "of": inputs[0].digest})
 
     tasks = [Task((shard,), _rows(shard)) for shard in sentences]
     return run_stage(run.store, stage, tasks, work, f"scores ({label})", "context")

@@ -71,7 +71,7 @@ def _given(positions: pa.ChunkedArray, shard: Shard) -> Index:
 
 
 def score_shard(
-    sentences: pa.Table, panels: Sequence[Panel], pairing: Pairing, seed: int
+    sentences: pa.Table, panels: Sequence[Panel], pairing: Pairing, seed: int, known: pa.Table | None = None
 ) -> tuple[pa.Table, list[list[Step]]]:
     """Score what several corpora ask of one shard, each pair at most once by each model.
 
@@ -80,11 +80,12 @@ def score_shard(
         panels: What judges each corpus.
         pairing: Candidate pairs.
         seed: Of the recipe.
+        known: Rows of `rows.SCORES` that another panel left; what they answer is not asked again.
 
     Returns:
         Rows of `rows.SCORES`, and the funnel of each panel: what it cost to score, known scores counting for nothing.
     """
-    tables = Tables(Shard.of_table(sentences))
+    tables = Tables(Shard.of_table(sentences), known)
     funnels = []
     for panel in panels:
         _, sources, targets = candidate_pairs(sentences, panel, pairing)

@@ -108,6 +108,11 @@ class Store:
             shutil.rmtree(place)
         return None
 
+    def shipped_shards(self, stage: str) -> list[Shard]:
+        """The whole shards of a stage that ship, in the order of their keys."""
+        places = sorted(place for root in self.shipped for place in (root / stage).glob("*"))
+        return [shard for shard in map(_read, places) if shard is not None]
+
     def write(self, stage: Stage, key: str, output: Output) -> Shard:
         """Write a shard whole, by one rename."""
         place = self.folder / stage.name / key
