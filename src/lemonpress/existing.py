@@ -276,7 +276,7 @@ def _csv_batches(settings: PairRows, file: Path, where: str) -> Iterator[pa.Reco
     """Comma-separated values with RFC 4180's quotes, or tab-separated ones, which have none."""
     from pyarrow import csv
 
-    read = csv.ReadOptions(block_size=_CSV_BLOCK)
+    read = csv.ReadOptions(block_size=_CSV_BLOCK, use_threads=False)  # with threads, errors name no row
     tabs = file.suffix == ".tsv"
     parse = csv.ParseOptions(delimiter="\t", quote_char=False) if tabs else csv.ParseOptions(newlines_in_values=True)
     with csv.open_csv(file, read, parse) as rows:
