@@ -129,7 +129,8 @@ def _write_kept(
             splits = np.array([split_of(key, holdout) for key in table["context_id"].to_pylist()], dtype=object)
             for split in SPLITS:
                 part = table.filter(pa.array(splits == split))
-                writers[split].write_table(part.cast(schema))
+                if part.num_rows:  # datasets does not read a file whose first row group is empty
+                    writers[split].write_table(part.cast(schema))
                 rows[split] += part.num_rows
             contexts.update(table["context_id"].to_pylist())
             for side in ("source", "target"):

@@ -268,7 +268,12 @@ def read_back(
     Raises:
         RuntimeError: The stock clients could not load what was released.
     """
-    datasets = [(release.repo_id, config, release.tag) for release, task in corpora for config in (task, "rejected")]
+    datasets = [
+        (release.repo_id, config, release.tag)
+        for release, task in corpora
+        for config in (task, "rejected")
+        if any(path.startswith(f"{config}/") for path, _ in release.files)
+    ]
     prompts = [prompt(task, source) for _, task in corpora[:1] for source in sources]
     return read_in_fresh_process(to, datasets, (student.repo_id, student.tag), prompts)
 

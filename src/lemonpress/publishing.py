@@ -57,10 +57,7 @@ def release_corpus(
         version=recipe.version,
         task=corpus.task,
         licence=licence,
-        configs=[
-            ConfigFiles(corpus.task, True, {s: (f"{corpus.task}/{s}.parquet", corpus.rows[s]) for s in SPLITS}),
-            ConfigFiles("rejected", False, {"train": ("rejected/train.parquet", corpus.rejected)}),
-        ],
+        configs=_configs(corpus),
         schema={
             corpus.task: describe(pq.read_schema(corpus.file("train"))),
             "rejected": describe(rejected.schema),
@@ -78,11 +75,22 @@ def release_corpus(
         notes=_notes(_teacher(run).get("teacher")),
     )
     with _staged(recipe, name, origin) as folder:
-        for part in (corpus.task, "rejected"):
-            shutil.copytree(corpus.folder / part, folder / part, copy_function=_link)
+        for config in card.configs:
+            for path, _ in config.splits.values():
+                (folder / path).parent.mkdir(exist_ok=True)
+                _link(str(corpus.folder / path), str(folder / path))
         funnel_plot(funnel, folder / "funnel.png", f"{name}: what each step kept")
         (folder / "README.md").write_text(render_corpus_card(card), encoding="utf-8")
         return release(folder, repo_id, "dataset", recipe.version, to, dry_run=dry_run)
+
+
+def _configs(corpus: Corpus) -> list[ConfigFiles]:
+    """The configurations that have rows, with the splits that have any: `load_dataset` cannot load an empty one."""
+    kept = {s: (f"{corpus.task}/{s}.parquet", corpus.rows[s]) for s in SPLITS if corpus.rows[s]}
+    configs = [ConfigFiles(corpus.task, True, kept)]
+    if corpus.rejected:
+        configs.append(ConfigFiles("rejected", False, {"train": ("rejected/train.parquet", corpus.rejected)}))
+    return configs
 
 
 def release_base(run: Run, model: Model, folder: Path, to: Destination) -> Release:
