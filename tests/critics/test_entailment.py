@@ -91,6 +91,9 @@ def test_probabilities_equal_one_pair_at_a_time_by_the_stock_tokenizer(folder: P
     assert found == pytest.approx(np.array(expected), abs=1e-5)
     assert load(resolve(str(folder))).probabilities(texts) == pytest.approx(np.array(alone), abs=1e-5)
     assert found.std(axis=0).min() > 0.02
+    shared = load(resolve(str(folder)))
+    shared.tokenizer(ones, others, padding=True, truncation=True, max_length=8)  # leaves its settings behind
+    assert shared.probabilities(ones, others) == pytest.approx(found, abs=1e-6)
 
 
 def test_a_sentence_entails_itself_and_no_model_is_asked(scorer: EntailmentScorer) -> None:

@@ -46,12 +46,22 @@ def labels_of(model: Model, where: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded sequence-classification model."""
+    """A loaded sequence-classification model.
+
+    Attributes:
+        model: In evaluation mode.
+        tokenizer: A fast one.
+        device: Where the model is.
+        most_tokens: Of a batch.
+        longest: Most tokens of an input; longer ones are cut.
+        independent: Whether each label has a probability of its own (a sigmoid) instead of a share (softmax).
+    """
 
     model: Any
     tokenizer: Any
     device: str
     most_tokens: int
+    longest: int
     independent: bool
 
     def probabilities(self, ones: Sequence[str], others: Sequence[str] | None = None) -> Floats:
@@ -71,6 +81,9 @@ class Classifier:
         from tqdm import tqdm
 
         backend = self.tokenizer.backend_tokenizer
+        # A call of the tokenizer itself, by whoever shares it, leaves its padding and truncation behind.
+        backend.no_padding()
+        backend.enable_truncation(self.longest)
         distinct = list(dict.fromkeys([*ones, *(others or ())]))
         known = dict(zip(distinct, backend.encode_batch(distinct, add_special_tokens=False), strict=True))
         sides = [[known[text] for text in side] for side in ([ones] if others is None else [ones, others])]
@@ -131,10 +144,9 @@ def _load(folder: Path, device: str) -> Classifier:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise UserError(f"{folder}: critics need a fast tokenizer with a padding token; save the model with one")
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.backend_tokenizer.enable_truncation(_longest(model.config, tokenizer))
     independent = model.config.problem_type == "multi_label_classification"
-    return Classifier(model, tokenizer, place, _GPU_TOKENS if on_gpu else _CPU_TOKENS, independent)
+    most = _GPU_TOKENS if on_gpu else _CPU_TOKENS
+    return Classifier(model, tokenizer, place, most, _longest(model.config, tokenizer), independent)
 
 
 def _longest(config: Any, tokenizer: Any) -> int:
