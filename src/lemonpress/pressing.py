@@ -145,7 +145,7 @@ def judge(run: Run, corpus: str, sentences: list[Shard], scores: list[Shard], pa
     settings = run.recipe.corpora[corpus]
     stage = Stage(
         "verdicts",
-        3,
+        4,
         {"pairing": pairing, "seed": run.recipe.seed, "panel": panel_key(run.panels[corpus], settings)},
     )
 
