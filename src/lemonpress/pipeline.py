@@ -3,7 +3,6 @@
 Builders, trainers and the demo call these steps; each one leaves finished work where it is and makes the rest.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,7 +20,7 @@ from lemonpress.funnel import Step, merge
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
-from lemonpress.pressing import Pool, Run, judge, press, score
+from lemonpress.pressing import Pool, Run, judge, press, readings, score
 from lemonpress.publishing import release_base, release_corpus, release_student
 from lemonpress.recipes import Recipe, Task, digest
 from lemonpress.rows import corpus_schema
@@ -53,7 +52,7 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
     verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
     shards = [shard for verdict in verdicts for shard in verdict.shards]
     corpus = _assemble(run, name, shards, run.folder / "corpora" / name)
-    steps, reasons = _readings(pools)
+    steps, reasons = readings(pools)
     funnel = [*steps, *merge(verdict.funnel for verdict in verdicts)]
     return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), funnel)
 
@@ -311,37 +310,6 @@ def _fine_tune(
 def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
     table = corpus.read(split)
     return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
-
-
-def _readings(pools: Sequence[Pool]) -> tuple[list[Step], dict[str, float]]:
-    """The funnel before there are candidates, samples to distinct sentences and rows to distinct pairs; and drops."""
-    totals: Counter[str] = Counter()
-    dropped: dict[str, Counter[str]] = {"samples": Counter(), "pairs": Counter()}
-    for pool in pools:
-        kind = "pairs" if pool.pairing == "given" else "samples"
-        for shard in pool.sentences:
-            table = shard.table("sentences")
-            totals[kind] += sum(table["sampled"].to_pylist())
-            if kind == "pairs":
-                totals["distinct pairs"] += sum(map(len, table["sources"].to_pylist()))
-            else:
-                totals["formed"] += sum(sum(counts) for counts in table["counts"].to_pylist())
-                totals["distinct"] += sum(map(len, table["sentences"].to_pylist()))
-            for reasons in table["dropped"].to_pylist():
-                dropped[kind].update(dict(reasons))
-    steps = []
-    if totals["samples"]:
-        steps += [
-            Step("well-formed sentence", totals["samples"], totals["formed"]),
-            Step("distinct sentence", totals["formed"], totals["distinct"]),
-        ]
-    if totals["pairs"]:
-        steps.append(Step("usable pair", totals["pairs"], totals["distinct pairs"]))
-    return steps, {
-        f"{kind} dropped, {reason}": float(count)
-        for kind, counts in dropped.items()
-        for reason, count in sorted(counts.items())
-    }
 
 
 @dataclass(frozen=True)

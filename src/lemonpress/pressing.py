@@ -1,5 +1,6 @@
 """The first half of the walk: contexts to sentences to scores, shard by shard."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
@@ -130,6 +131,37 @@ def score(
 
     tasks = [Task((shard,), _rows(shard)) for shard in sentences]
     return run_stage(run.store, stage, tasks, work, f"scores ({label})", "context")
+
+
+def readings(pools: Sequence[Pool]) -> tuple[list[Step], dict[str, float]]:
+    """The funnel before there are candidates, samples to distinct sentences and rows to distinct pairs; and drops."""
+    totals: Counter[str] = Counter()
+    dropped: dict[str, Counter[str]] = {"samples": Counter(), "pairs": Counter()}
+    for pool in pools:
+        kind = "pairs" if pool.pairing == "given" else "samples"
+        for shard in pool.sentences:
+            table = shard.table("sentences")
+            totals[kind] += sum(table["sampled"].to_pylist())
+            if kind == "pairs":
+                totals["distinct pairs"] += sum(map(len, table["sources"].to_pylist()))
+            else:
+                totals["formed"] += sum(sum(counts) for counts in table["counts"].to_pylist())
+                totals["distinct"] += sum(map(len, table["sentences"].to_pylist()))
+            for reasons in table["dropped"].to_pylist():
+                dropped[kind].update(dict(reasons))
+    steps = []
+    if totals["samples"]:
+        steps += [
+            Step("well-formed sentence", totals["samples"], totals["formed"]),
+            Step("distinct sentence", totals["formed"], totals["distinct"]),
+        ]
+    if totals["pairs"]:
+        steps.append(Step("usable pair", totals["pairs"], totals["distinct pairs"]))
+    return steps, {
+        f"{kind} dropped, {reason}": float(count)
+        for kind, counts in dropped.items()
+        for reason, count in sorted(counts.items())
+    }
 
 
 @dataclass(frozen=True)
