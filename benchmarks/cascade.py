@@ -157,7 +157,7 @@ class _Asked:
         if not pairs:
             return {}
         one, other = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
-        known = Tables.scores(self.tables, self.scorer, one, other)
+        known = self.tables.scores(self.scorer, one, other)
         return dict(zip(pairs, known.tolist(), strict=True))
 
     def _forward(self, pairs: Sequence[Pair]) -> None:

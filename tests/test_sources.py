@@ -213,3 +213,9 @@ def test_the_licence_is_what_the_card_names(tmp_path: Path, card: str, licence: 
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "README.md").write_text(card, errors="surrogateescape")
     assert resolve(str(tmp_path)).licence == licence
+
+
+def test_a_model_that_does_not_ship_is_named_with_its_field() -> None:
+    with pytest.raises(UserError) as error:
+        resolve("data/nothing", where="corpora.pairs.critics")
+    assert "corpora.pairs.critics: no model data/nothing ships" in one_line(error)

@@ -10,8 +10,8 @@ the rows: restated, shortened, with a number, name or polarity changed, other se
 
 OUTPUT gets a folder for each stage of the recipe, with its checkpoints, and asset/, which is what a recipe names as
 the critic's model: a LoRA adapter in half precision, calibrated on the validation rows, with figures.json and a card.
-Stopped half-way, the same command goes on from the last checkpoint. On two CPU cores the recipe that ships takes
-about an hour and a half; every stage's rows, epochs and learning rate are in it.
+Stopped half-way, the same command goes on from the last checkpoint. Every stage's rows, epochs and learning rate are
+in the recipe; on a CPU the one that ships is a matter of hours, not of minutes.
 """
 
 import argparse

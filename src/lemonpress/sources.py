@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lemonpress.assets import asset
+from lemonpress.assets import find_file
 from lemonpress.errors import UserError
 from lemonpress.packages import PACKAGES, Package
 
@@ -59,7 +59,10 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
         return _package(reference.removeprefix("package:"), where)
     if reference.startswith("data/"):
         _refuse_revision(reference, revision, where)
-        return _folder(asset(reference), where)
+        shipped = find_file(reference)
+        if not shipped.is_dir():
+            raise UserError(f"{where}: no model {reference} ships with lemonpress; data/nli-critic does")
+        return _folder(shipped, where)
     if reference.startswith(_LOCAL):
         _refuse_revision(reference, revision, where)
         return _folder(Path(reference).expanduser(), where)

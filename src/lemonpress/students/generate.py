@@ -13,7 +13,7 @@ from lemonpress.sources import resolve
 from lemonpress.students.decode import decode
 from lemonpress.students.prompts import chat_messages, parse, prompt
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
-from lemonpress.weights import load_causal, ordinary_folder
+from lemonpress.weights import check_causal, load_causal, ordinary_folder
 
 _BATCH_ROWS = 64
 
@@ -47,11 +47,12 @@ class _Causal(ABC):
             dtype: float32, bfloat16, float16, or ``auto``: bfloat16 where the device computes it natively.
 
         Raises:
-            UserError: The model cannot be found or reached.
+            UserError: The model cannot be found or reached, or is no causal language model of its own.
         """
         reference = str(folder_or_repo.absolute()) if isinstance(folder_or_repo, Path) else folder_or_repo
-        folder = ordinary_folder(resolve(reference, revision, endpoint, where="student"))
-        model, tokenizer = load_causal(folder, dtype, device)
+        found = resolve(reference, revision, endpoint, where="student")
+        check_causal(found, "student")
+        model, tokenizer = load_causal(ordinary_folder(found), dtype, device)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         return cls(model, tokenizer, tuple(end_tokens(tokenizer, model.generation_config, cls.one_line)))
