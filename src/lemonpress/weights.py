@@ -36,12 +36,30 @@ def ordinary_folder(model: Model) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".made-", dir=target.parent))
         try:
-            (_dequantise if model.base is None else _merge)(model, scratch)
+            (_dequantise if model.base is None else merge_adapter)(model, scratch)
             with suppress(OSError):  # another process was first, with the same bytes
                 scratch.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def merge_adapter(model: Model, target: Path) -> None:
+    """Write a classifier's adapter, merged into its base, as whole weights with the base's tokenizer.
+
+    Args:
+        model: An adapter of a sequence classifier.
+        target: Folder to write.
+    """
+    from peft import PeftModel
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    assert model.base is not None
+    base = ordinary_folder(model.base)
+    config = AutoConfig.from_pretrained(model.folder)
+    bare = AutoModelForSequenceClassification.from_pretrained(base, config=config)
+    PeftModel.from_pretrained(bare, model.folder).merge_and_unload().save_pretrained(target)
+    AutoTokenizer.from_pretrained(base).save_pretrained(target)
 
 
 def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
@@ -123,16 +141,3 @@ def _dequantise(model: Model, target: Path) -> None:
     fresh.generation_config = GenerationConfig.from_model_config(config)
     fresh.to(torch.bfloat16).save_pretrained(target)
     tokenizer.save_pretrained(target)
-
-
-def _merge(model: Model, target: Path) -> None:
-    """A classifier's adapter merged into its base."""
-    from peft import PeftModel
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-
-    assert model.base is not None
-    base = ordinary_folder(model.base)
-    config = AutoConfig.from_pretrained(model.folder)
-    bare = AutoModelForSequenceClassification.from_pretrained(base, config=config)
-    PeftModel.from_pretrained(bare, model.folder).merge_and_unload().save_pretrained(target)
-    AutoTokenizer.from_pretrained(base).save_pretrained(target)

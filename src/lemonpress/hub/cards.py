@@ -183,7 +183,7 @@ def render_corpus_card(card: CorpusCard) -> str:
         ],
     )
     columns = list(dict.fromkeys(column for row in card.rejected_examples for column in row))
-    return _render(
+    return render_template(
         "cards/dataset_card.md.jinja",
         data,
         card=card,
@@ -215,7 +215,7 @@ def render_model_card(card: ModelCard) -> str:
         pipeline_tag="text-generation",
         tags=tags,
     )
-    return _render("cards/model_card.md.jinja", data, card=card, name=_name(card.repo_id))
+    return render_template("cards/model_card.md.jinja", data, card=card, name=_name(card.repo_id))
 
 
 def render_space_card(card: SpaceCard) -> str:
@@ -243,10 +243,17 @@ def render_space_card(card: SpaceCard) -> str:
         datasets=[repo_id for repo_id, _ in card.datasets] or None,
         tags=["paraphrase", "lemonpress"],
     )
-    return _render("cards/space_card.md.jinja", data, card=card)
+    return render_template("cards/space_card.md.jinja", data, card=card)
 
 
-def _render(template: str, data: "CardData", **values: Any) -> str:
+def render_template(template: str, data: "CardData", **values: Any) -> str:
+    """Render a card from its template, whose filters are literal, number and python.
+
+    Args:
+        template: Template that ships, such as ``cards/model_card.md.jinja``.
+        data: What the card's front matter says; checked by the Hub's own class.
+        values: Every name that the template uses; a missing one is an error.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # The Hub's own from_template lets an unknown name render as nothing; a card must fail instead.

@@ -12,6 +12,7 @@ import numpy as np
 
 from lemonpress.errors import UserError
 from lemonpress.nli.change import CHANGES, Donors, gather_donors
+from lemonpress.nli.mining import mined_rows
 from lemonpress.nli.restate import RESTATEMENTS, swapped_roles
 from lemonpress.nli.rows import CONTRADICTION, ENTAILMENT, NEUTRAL, NOT_ENTAILMENT, NliRow
 from lemonpress.nli.shorten import shortened
@@ -92,22 +93,11 @@ def pool_rows(pool: Pool, seed: int) -> dict[str, list[NliRow]]:
     """Every in-domain row that the rules make of a pool, by kind; the same pool and seed give the same rows.
 
     Returns:
-        Lists under identical, restated, reworded, staged, shortened, changed, swapped, same_context and other_context.
+        Lists under the names of `POOL_KINDS`.
     """
-    makers: dict[str, Callable[[Pool, np.random.Generator], Iterator[NliRow]]] = {
-        "identical": _identical,
-        "restated": _restated,
-        "reworded": _reworded,
-        "staged": _staged,
-        "shortened": _shortened,
-        "changed": _changed,
-        "swapped": _swapped,
-        "same_context": _same_context,
-        "other_context": _other_context,
-    }
     return {
         kind: list(dict.fromkeys(make(pool, np.random.default_rng([seed, *kind.encode()]))))
-        for kind, make in makers.items()
+        for kind, make in _MAKERS.items()
     }
 
 
@@ -238,6 +228,27 @@ def _other_context(pool: Pool, draw: np.random.Generator) -> Iterator[NliRow]:
         for doc in docs[::4] if others else []:
             there = pool.contexts[others[int(draw.integers(len(others)))]]
             yield NliRow(doc.text, there[int(draw.integers(len(there)))].text, NEUTRAL, "other-context")
+
+
+def _mined(pool: Pool, draw: np.random.Generator) -> Iterator[NliRow]:
+    for docs in pool.contexts:
+        yield from mined_rows(docs)
+
+
+_MAKERS: dict[str, Callable[[Pool, np.random.Generator], Iterator[NliRow]]] = {
+    "identical": _identical,
+    "restated": _restated,
+    "reworded": _reworded,
+    "staged": _staged,
+    "shortened": _shortened,
+    "changed": _changed,
+    "swapped": _swapped,
+    "mined": _mined,
+    "same_context": _same_context,
+    "other_context": _other_context,
+}
+POOL_KINDS = tuple(_MAKERS)
+"""Kinds of rows that the rules make of a pool."""
 
 
 def _claim(doc: Any) -> tuple[Any, ...]:

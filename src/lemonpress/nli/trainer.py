@@ -1,4 +1,4 @@
-"""The trainer's loss: cross-entropy that accepts two-way labels, and batches of pairs."""
+"""The trainer's loss: weighted cross-entropy that accepts two-way labels, and batches of pairs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,20 +13,25 @@ from lemonpress.nli.rows import LABELS, NOT_ENTAILMENT, NliRow
 _TWO_WAY = LABELS.index(NOT_ENTAILMENT)
 
 
-def nli_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def nli_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
     """Mean negative log-likelihood; a two-way row is right with any mass on neutral or contradiction.
 
     Args:
         logits: (rows, 3), in the order of `rows.CLASSES`.
         labels: (rows,) positions in `rows.LABELS`; 3 is not_entailment.
+        weights: (3,) of the classes; a two-way row weighs the mean of the last two. All weigh the same by default.
 
     Returns:
-        A scalar, nats a row: -log p(label), or -log(p(neutral) + p(contradiction)).
+        A scalar, nats a row: the weighted mean of -log p(label), or of -log(p(neutral) + p(contradiction)).
     """
     logs = torch.log_softmax(logits.float(), dim=-1)
     either = torch.logsumexp(logs[:, 1:], dim=-1)
     exact = logs.gather(1, labels.clamp(max=_TWO_WAY - 1).unsqueeze(1)).squeeze(1)
-    return -torch.where(labels == _TWO_WAY, either, exact).mean()
+    losses = -torch.where(labels == _TWO_WAY, either, exact)
+    if weights is None:
+        return losses.mean()
+    each = torch.cat([weights, weights[1:].mean(dim=0, keepdim=True)])[labels]
+    return (losses * each).sum() / each.sum()
 
 
 class LengthSampler(Sampler[int]):
@@ -48,7 +53,11 @@ class LengthSampler(Sampler[int]):
 
 
 class NliTrainer(Trainer):
-    """`transformers.Trainer` with `nli_loss` and `LengthSampler`."""
+    """`transformers.Trainer` with `nli_loss` and `LengthSampler`; evaluation does not weigh the classes."""
+
+    def __init__(self, *, weights: tuple[float, float, float] | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._weights = weights
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -64,12 +73,17 @@ class NliTrainer(Trainer):
         """Loss of one batch."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
-        loss = nli_loss(outputs.logits, labels)
+        weighs = model.training and self._weights is not None
+        loss = nli_loss(
+            outputs.logits, labels, labels.new_tensor(self._weights, dtype=torch.float32) if weighs else None
+        )
         return (loss, outputs) if return_outputs else loss
 
 
 def encode(rows: Sequence[NliRow], tokenizer: Any, max_tokens: int) -> list[dict[str, Any]]:
     """Token ids and label position of each row, cut to `max_tokens`."""
+    if not rows:
+        return []
     encoded = tokenizer(
         [row.premise for row in rows], [row.hypothesis for row in rows], truncation=True, max_length=max_tokens
     )

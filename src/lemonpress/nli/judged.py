@@ -1,0 +1,79 @@
+"""Pairs of the product's own pools, judged in both directions: a benchmark of critics, and rows to train on.
+
+How they were judged is written in data/judged/guideline.md and docs/nli.md.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lemonpress.assets import find_file
+from lemonpress.errors import UserError
+from lemonpress.nli.rows import CLASSES, NliRow
+
+BENCHMARK = "data/judged/test.jsonl"
+TRAINING = "data/judged/train.jsonl"
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """Two sentences of one context and how they relate.
+
+    Attributes:
+        context_id: The context that both continue.
+        first: A sentence.
+        second: Another.
+        forward: entailment, neutral or contradiction: from the first to the second.
+        backward: The same from the second to the first.
+    """
+
+    context_id: str
+    first: str
+    second: str
+    forward: str
+    backward: str
+
+
+def read_judged(file: Path | None = None) -> list[JudgedPair]:
+    """Read JSON lines of context_id, first, second, forward and backward; further fields are left alone.
+
+    Args:
+        file: The benchmark that ships by default: contexts that no packaged critic was trained on.
+
+    Raises:
+        UserError: The file is missing, a line lacks a field, or a label is unknown.
+    """
+    file = file or find_file(BENCHMARK)
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; give JSON lines of judged pairs") from None
+    return [_pair(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def judged_rows(pairs: Sequence[JudgedPair]) -> list[NliRow]:
+    """Two rows a pair, one for each direction."""
+    return [
+        row
+        for pair in pairs
+        for row in (
+            NliRow(pair.first, pair.second, pair.forward, "judged"),
+            NliRow(pair.second, pair.first, pair.backward, "judged"),
+        )
+    ]
+
+
+def _pair(line: str, where: str) -> JudgedPair:
+    try:
+        data: Any = json.loads(line)
+        pair = JudgedPair(*(data[name] for name in ("context_id", "first", "second", "forward", "backward")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{where}: needs context_id, first, second, forward and backward as JSON ({error!r})"
+        ) from None
+    for label in (pair.forward, pair.backward):
+        if label not in CLASSES:
+            raise UserError(f"{where}: label '{label}' is unknown; labels are {', '.join(CLASSES)}")
+    return pair
