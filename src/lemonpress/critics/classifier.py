@@ -6,11 +6,12 @@ from functools import lru_cache
 import numpy as np
 
 from lemonpress.critics.base import Critic, Mask
-from lemonpress.critics.classification import labels_of, load
+from lemonpress.critics.classification import in_precision, labels_of, load
 from lemonpress.critics.scores import Floats, Tables
 from lemonpress.errors import UserError
 from lemonpress.pairs import Index
 from lemonpress.recipes import ClassifierSettings
+from lemonpress.recipes.critics import PrecisionName
 from lemonpress.sources import Model
 
 
@@ -50,7 +51,8 @@ class TextClassifier(Critic):
         side = "the target" if self.settings.sides == "target" else "the worse sentence"
         bounds = [f"from {self.settings.min:g}"] if self.settings.min > 0 else []
         bounds += [f"up to {self.settings.max:g}"] if self.settings.max < 1 else []
-        return f"p({self.settings.label}) of {side} by {self.model.id}, kept {' '.join(bounds)}"
+        by = f"by {self.model.id}{in_precision(self.settings.precision)}"
+        return f"p({self.settings.label}) of {side} {by}, kept {' '.join(bounds)}"
 
     def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
         """The probability that is nearer to a bound, or further beyond it, where both sentences count."""
@@ -64,7 +66,8 @@ class TextClassifier(Critic):
         return (scores >= self.settings.min) & (scores <= self.settings.max)
 
     def reason(self, source: str, target: str) -> str:
-        first, second = (round(float(_alone(self.model, text)[self._label]), 4) for text in (source, target))
+        chances = [_alone(self.model, self.settings.precision, text)[self._label] for text in (source, target)]
+        first, second = (round(float(chance), 4) for chance in chances)
         said = f"{self.settings.label} {second:.2f} in the target"
         return said if self.settings.sides == "target" else f"{said}, {first:.2f} in the source"
 
@@ -77,8 +80,8 @@ class TextClassifier(Critic):
     def _chances(self, sentences: list[str]) -> Floats:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
-        chances = _probabilities(self.model, tuple(distinct))[[row[sentence] for sentence in sentences], self._label]
-        return np.round(chances, 4)
+        chances = _probabilities(self.model, self.settings.precision, tuple(distinct))
+        return np.round(chances[[row[sentence] for sentence in sentences], self._label], 4)
 
     @property
     def _label(self) -> int:
@@ -86,12 +89,12 @@ class TextClassifier(Critic):
 
 
 @lru_cache(maxsize=4)
-def _probabilities(model: Model, distinct: tuple[str, ...]) -> Floats:
+def _probabilities(model: Model, precision: PrecisionName, distinct: tuple[str, ...]) -> Floats:
     """Probabilities of all labels for a shard's sentences, kept while that shard is judged, for every corpus."""
-    return load(model).probabilities(distinct)
+    return load(model, precision=precision).probabilities(distinct)
 
 
 @lru_cache(maxsize=1 << 12)
-def _alone(model: Model, sentence: str) -> Floats:
+def _alone(model: Model, precision: PrecisionName, sentence: str) -> Floats:
     """Probabilities of all labels for one sentence, for reasons: many pairs share it."""
-    return load(model).probabilities((sentence,))[0]
+    return load(model, precision=precision).probabilities((sentence,))[0]

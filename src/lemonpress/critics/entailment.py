@@ -6,11 +6,12 @@ from typing import Literal
 import numpy as np
 
 from lemonpress.critics.base import Critic, Mask
-from lemonpress.critics.classification import labels_of, load
+from lemonpress.critics.classification import in_precision, labels_of, load
 from lemonpress.critics.scores import Floats, Tables
 from lemonpress.errors import UserError
 from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import EntailmentSettings
+from lemonpress.recipes.critics import PrecisionName
 from lemonpress.sources import Model
 
 Premise = Literal["source", "longer", "shorter"]
@@ -23,16 +24,19 @@ class EntailmentScorer:
     Attributes:
         model: An NLI model.
         label: Class index of entailment.
+        precision: Of the model's arithmetic; scores of different precision never share a table.
     """
 
     model: Model
     label: int
+    precision: PrecisionName = "float32"
     symmetric: bool = False
     channels: tuple[str, ...] = ("", "argmax")
 
     @property
     def key(self) -> str:
-        return f"entailment-{self.label}:{self.model.id}@{self.model.commit}"
+        key = f"entailment-{self.label}:{self.model.id}@{self.model.commit}"
+        return key if self.precision == "float32" else f"{key}:{self.precision}"
 
     def score(self, shard: Shard, sources: Index, targets: Index) -> Floats:
         texts = shard.sentences
@@ -40,7 +44,8 @@ class EntailmentScorer:
         found = np.ones((2, len(ones)))
         asked = np.flatnonzero([one != other for one, other in zip(ones, others, strict=True)])
         if len(asked):
-            chances = load(self.model).probabilities([ones[n] for n in asked], [others[n] for n in asked])
+            model = load(self.model, precision=self.precision)
+            chances = model.probabilities([ones[n] for n in asked], [others[n] for n in asked])
             found[0, asked] = chances[:, self.label]
             found[1, asked] = chances.argmax(axis=1) == self.label
         return found
@@ -85,7 +90,8 @@ class Entailment(Critic):
             "longer": "p(source ⇒ target); of a rejected pair p(longer ⇒ shorter)",
             "shorter": "p(target ⇒ source); of a rejected pair p(shorter ⇒ longer)",
         }
-        return f"{sides[self.premise]} by {self.scorer.model.id}, kept from {self.settings.min:g}"
+        by = f"by {self.scorer.model.id}{in_precision(self.scorer.precision)}"
+        return f"{sides[self.premise]} {by}, kept from {self.settings.min:g}"
 
     def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
         if self.premise != "source":
@@ -108,7 +114,8 @@ def entailment(settings: EntailmentSettings, model: Model) -> list[Entailment]:
     Raises:
         UserError: The model's labels do not say which one is entailment.
     """
-    scorer = EntailmentScorer(model, entailment_label(settings, labels_of(model, "critic entailment")))
+    label = entailment_label(settings, labels_of(model, "critic entailment"))
+    scorer = EntailmentScorer(model, label, settings.precision)
     premises: tuple[Premise, ...] = ("longer", "shorter") if settings.direction == "both" else ("source",)
     return [Entailment(settings, scorer, premise) for premise in premises]
 

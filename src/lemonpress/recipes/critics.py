@@ -7,6 +7,16 @@ from pydantic import Field, model_validator
 from lemonpress.recipes.base import Section
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+PrecisionName = Literal["float32", "bfloat16"]
+# Left out of dumps where it is the default: dumps are part of shard keys, and those of shipped shards are older.
+Precision = Annotated[
+    PrecisionName,
+    Field(
+        exclude_if=lambda value: value == "float32",
+        description="arithmetic of the model; float32: float16 on a GPU; bfloat16: faster on CPUs with AVX512-BF16 or "
+        "AMX, slower on others",
+    ),
+]
 
 
 class LengthSettings(Section):
@@ -103,6 +113,7 @@ class ClassifierSettings(Section):
     label: str = Field(description="the model's label whose probability is the score")
     min: Unit = Field(0.0, description="smallest allowed probability of the label")
     max: Unit = Field(1.0, description="largest allowed probability of the label")
+    precision: Precision = "float32"
     sides: Literal["target", "either"] = Field(
         "either", description="target: only the target is judged; either: both sentences must pass"
     )
@@ -130,6 +141,7 @@ class EntailmentSettings(Section):
         "both", description="both: source and target entail each other; forward: the source entails the target"
     )
     min: Unit = Field(0.75, description="smallest allowed probability of entailment (paper: 0.75)")
+    precision: Precision = "float32"
 
 
 class SyntaxSettings(Section):
