@@ -28,8 +28,18 @@ RECIPE. One for another language needs an encoder that knows it, and rows; this 
       - {name: all, rows: {xnli: 100000, own: 5000}, epochs: 2, learning_rate: 2.0e-5, batch_size: 32,
          early_stopping: {every: 500, patience: 3}}
 
-trainers/recipes/critic.yaml is the packaged critic's; critic-hub.yaml makes a stronger one of the Hub's data. Recipes
-with a pool may also ask for rows that rules make of its sentences; the kinds are listed below, and so are all keys.
+trainers/recipes/critic.yaml is the packaged critic's; critic-hub.yaml makes a stronger one of the Hub's data. All keys
+are listed below.
+
+KINDS. A recipe with a pool (English: the rules are) may also ask for rows that are made of its sentences:
+
+    identical                   a sentence and itself, which it entails; the premises of the datasets too
+    restated, reworded          the same by a rule, or with other small words: entailed
+    shortened                   a part left out: entailed, and neutral the other way round
+    changed, swapped, staged    a number, name, word, polarity, role or stage changed: not entailed
+    mined                       near sentences of one context with another number, name or polarity: not entailed
+    same_context, other_context other sentences of the context, or of others: not entailed
+    paraphrase, family, judged  sentences and labels that ship with lemonpress, not of the recipe's pool
 
 RESULT. OUTPUT gets a folder for each stage, with its checkpoints and trained/, and asset/, the critic: its weights,
 calibrated on the validation rows, its figures and a card. Stopped half-way, the same command goes on from the last
@@ -40,7 +50,6 @@ checkpoint. A recipe of corpora names the critic by its folder, in the recipe or
 
 import argparse
 import sys
-import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -49,10 +58,12 @@ from typing import TYPE_CHECKING
 
 from lemonpress.console import heading, run_program
 from lemonpress.errors import UserError
-from lemonpress.nli.rows import KINDS, LABELS, NliRow
+from lemonpress.nli.rows import LABELS, NliRow
 
 if TYPE_CHECKING:
     from lemonpress.nli.settings import CriticRecipe
+
+_PACKAGED = "trainers/recipes/critic.yaml"
 
 
 def main() -> int:
@@ -60,13 +71,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_keys(), formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, metavar="RECIPE", help="default: trainers/recipes/critic.yaml")
+    parser.add_argument("--config", default=_PACKAGED, metavar="RECIPE", help=f"recipe (default: {_PACKAGED})")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the recipe's files (default: this one)")
     parser.add_argument("--encoder", metavar="ID", help="another encoder: Hub id, ./folder or package:NAME")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this training")
-    parser.add_argument(
-        "--trained", type=Path, metavar="DIR", help="measure and write this checkpoint or adapter; train nothing"
-    )
+    parser.add_argument("--trained", type=Path, metavar="DIR", help="measure and write this checkpoint; train nothing")
     parser.add_argument(
         "--dry-run", action="store_true", help="read and check everything, say what would be trained; write nothing"
     )
@@ -76,21 +85,19 @@ def main() -> int:
 
 def _keys() -> str:
     from lemonpress.nli.settings import CriticRecipe
-    from lemonpress.recipes.load import _keys
+    from lemonpress.recipes import section_keys
 
     lines = [
-        f"  {key.replace('.origin', '.from'):34} {text}"
-        for key, text in _keys(CriticRecipe)
+        f"  {key:34} {text}"
+        for key, text in section_keys(CriticRecipe)
         if not key.startswith(("validation.", "test."))
     ]
-    kinds = textwrap.fill(f"kinds of rows made from a pool: {', '.join(KINDS)}", 119)
-    return "\n".join([kinds, "", "recipe keys (validation and test have those of datasets.NAME):", *lines])
+    return "\n".join(["recipe keys (validation and test have those of datasets.NAME):", *lines])
 
 
 def _train(args: argparse.Namespace) -> int:
     from transformers.utils import logging
 
-    from lemonpress.assets import asset
     from lemonpress.engine.store import sole_run
     from lemonpress.nli.datasets import pin_datasets, read_dataset, read_judgements
     from lemonpress.nli.judged import read_judged
@@ -101,11 +108,12 @@ def _train(args: argparse.Namespace) -> int:
 
     logging.disable_progress_bar()  # of loading weights
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    recipe = load_critic_recipe(args.config or asset("trainers/recipes/critic.yaml"))
+    recipe = load_critic_recipe(args.config)
     if args.encoder:
         recipe = recipe.model_copy(update={"encoder": args.encoder, "revision": None})
-    if args.trained and not any((args.trained / name).is_file() for name in _WEIGHTS):
-        raise UserError(f"--trained {args.trained}: holds neither {' nor '.join(_WEIGHTS)}; give a trained folder")
+    weights = "model.safetensors" if recipe.lora is None else "adapter_model.safetensors"
+    if args.trained and not (args.trained / weights).is_file():
+        raise UserError(f"--trained {args.trained}: holds no {weights}; give a folder that this recipe trained")
     recipe = pin_datasets(recipe, args.data)
     nli = {name: read_dataset(one, f"datasets.{name}", args.data) for name, one in recipe.datasets.items()}
     validation = read_dataset(recipe.validation, "validation", args.data)
@@ -115,7 +123,7 @@ def _train(args: argparse.Namespace) -> int:
     trained_parameters, parameters = check_encoder(recipe, base)
     heading("making rows")
     mix = build_mix(recipe, nli)
-    _report(recipe, {**mix.train, "validation": validation, "test": test})
+    _report(recipe, mix.train, {"validation": validation, "test": test})
     print(f"{recipe.encoder}: {trained_parameters:,} of {parameters:,} parameters are trained")
     if args.dry_run:
         print("dry run: nothing was trained or written")
@@ -125,22 +133,33 @@ def _train(args: argparse.Namespace) -> int:
     with sole_run(args.output):
         trained = args.trained or train_critic(recipe, base, mix.train, validation, args.output)
         heading("measuring")
-        judged = read_judged() if recipe.pool else []  # English, as the pools that ship
-        benchmarks = Benchmarks(validation, test, paraphrases, mix.held_out, judged)
+        held_out = {text for context in mix.contexts for text in context}
+        # With another pool, seed or share, pairs of the benchmark may have been trained on, or be of another language.
+        judged = [pair for pair in read_judged() if {pair.first, pair.second} <= held_out]
+        changed = _changed(recipe, paraphrases)
+        benchmarks = Benchmarks(validation, test, paraphrases, mix.held_out, judged, changed)
         figures = finish(trained, recipe, base, benchmarks, args.output / "asset")
     print("\n".join(table({"value": figures})))
     print(f"critic {args.output / 'asset'}, temperature {figures['temperature']}")
     return 0
 
 
-_WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
+def _changed(recipe: "CriticRecipe", paraphrases: Sequence[tuple[str, str, bool]]) -> list[NliRow]:
+    """Sentences of the paraphrases with one thing changed; none without a pool, whose parser reads them."""
+    from lemonpress.nli.pool import changed_rows
+    from lemonpress.sources import resolve
+
+    if recipe.pool is None or not paraphrases:
+        return []
+    texts = sorted({text for first, second, _ in paraphrases for text in (first, second)})
+    return changed_rows(texts, resolve(recipe.pool.parser, where="pool.parser").folder, recipe.seed)
 
 
-def _report(recipe: "CriticRecipe", rows: dict[str, list[NliRow]]) -> None:
+def _report(recipe: "CriticRecipe", rows: dict[str, list[NliRow]], measured: dict[str, list[NliRow]]) -> None:
     """Print the rows by dataset or kind, source and label, and what each stage takes of them."""
     from lemonpress.nli.train import choose, steps
 
-    for name, made in rows.items():
+    for name, made in [*rows.items(), *measured.items()]:
         for source in sorted({row.source for row in made}):
             place = name if source == name else f"{name}/{source}"
             print(f"  {place:36} {_labels([row for row in made if row.source == source])}")

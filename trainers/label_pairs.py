@@ -1,11 +1,13 @@
 """Label pairs of a pool's sentences with a larger model, for a critic to learn from.
 
-    python trainers/label_pairs.py --base-url http://localhost:8000/v1 --model Qwen/Qwen3-32B --output labels.jsonl
+    python trainers/label_pairs.py --base-url http://localhost:8000/v1 --model Qwen/Qwen2.5-32B-Instruct \\
+        --output labels.jsonl
     python trainers/label_pairs.py ... --pairs 200 --dry-run          the first of the pairs; nothing is asked
 
 The server is any that speaks the OpenAI protocol (vLLM, llama.cpp, TGI, Ollama, or a company's); its key, where it
-wants one, is read from OPENAI_API_KEY. Pairs are sentences of one context, three quarters of them near in words. The
-model gets the guideline by which the packaged benchmark was judged, and gives each pair a label in either direction.
+wants one, is read from OPENAI_API_KEY. Give a model that answers at once: answers have 16 tokens, too few to think
+aloud. Pairs are sentences of one context, three quarters of them near in words. The model gets the guideline by which
+the packaged benchmark was judged, and gives each pair a label in either direction.
 
 OUTPUT gets two rows a pair: premise, hypothesis, label, source, and the model that judged. Stopped half-way, the same
 command goes on. A critic's recipe trains on the file as on any other:

@@ -21,12 +21,20 @@ class Chat:
         model: The name by which the server knows the model.
         api_key: Sent as a bearer token where the server wants one.
         first_pause: Seconds before the second try of a request; each later pause is twice as long.
+
+    Raises:
+        UserError: The address is none.
     """
 
     base_url: str
     model: str
     api_key: str | None = None
     first_pause: float = _FIRST_PAUSE
+
+    def __post_init__(self) -> None:
+        # The client takes anything else for a model of the Hub.
+        if not self.base_url.startswith(("http://", "https://")):
+            raise UserError(f"{self.base_url}: is no address of a server; write one as http://localhost:8000/v1")
 
     def ask(self, messages: list[dict[str, str]], max_tokens: int, temperature: float = 0.0) -> str:
         """The text of one answer.
@@ -68,6 +76,8 @@ class Chat:
         from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
         from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
 
+        if isinstance(error, httpx.InvalidURL):
+            return UserError(f"{self.base_url}: is no address ({_line(error)}); write one as http://localhost:8000/v1")
         if isinstance(error, httpx.ConnectError):
             return UserError(f"{self.base_url}: no server answers; start one or give another base_url")
         if isinstance(error, HfHubHTTPError):

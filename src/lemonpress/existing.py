@@ -11,22 +11,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
 from lemonpress.errors import UserError
-from lemonpress.reading import dataset_commit, first_line, json_value, load_rows, text_lines
+from lemonpress.reading import (
+    SUFFIXES,
+    Rows,
+    batch_rows,
+    check_text,
+    dataset_commit,
+    dataset_rows,
+    first_line,
+    json_rows,
+    load_rows,
+    names_hub_dataset,
+)
 from lemonpress.recipes import PairRows
 from lemonpress.rows import PAIRED, content_id
 
-_SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 _MOST_SENTENCES = 4096  # of one group: its entailment matrix is quadratic
 _MOST_CHARACTERS = 2000  # of one sentence: longer texts are paragraphs, which the critics do not judge
 _CSV_BLOCK = 1 << 24  # bytes; a row must fit
 _NO_COMMA = re.compile(r"""['"]\s+['"]""")
-
-_Rows: TypeAlias = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def read_pairs(settings: PairRows, pool: str, find: Callable[[str], Path]) -> pa.Table:
@@ -114,10 +122,7 @@ def _text(value: object, column: str, where: str) -> str:
         return ""
     if not isinstance(value, str):
         raise UserError(f"{where}: column {column!r} holds {type(value).__name__}, not text; name the right column")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise UserError(f"{where}: column {column!r} holds half a character (a lone surrogate); mend it") from None
+    check_text(value, column, where)
     return value.strip()
 
 
@@ -195,29 +200,29 @@ def _table(groups: Mapping[str, _Group], pool: str) -> pa.Table:
     return pa.table(columns, schema=PAIRED)
 
 
-def _open(settings: PairRows, place: Path, pool: str) -> tuple[_Rows, str | None]:
+def _open(settings: PairRows, place: Path, pool: str) -> tuple[Rows, str | None]:
     """The rows, read as they are asked for, and the commit of a Hub dataset."""
     field_name = f"contexts.{pool}"
-    on_hub = not (
-        place.exists() or settings.path.endswith(_SUFFIXES) or settings.path.startswith(("/", "./", "../", "~"))
-    )
+    on_hub = names_hub_dataset(settings.path, place)
     commit = dataset_commit(settings.path, settings.revision, field_name) if on_hub else None
     if settings.revision is not None and not on_hub:
         raise UserError(f"{field_name}: revision {settings.revision!r} is for Hub datasets; remove it")
     if on_hub or place.is_dir():
         path = settings.path if on_hub else str(place)
-        return _dataset_rows(settings, path, commit, field_name), commit
+        loaded = load_rows(path, settings.config, settings.split, commit, field_name)
+        names = _columns(settings, loaded.column_names, f"{field_name}: {settings.path}")
+        return dataset_rows(loaded.select_columns(names)), commit
     where = f"{field_name}: {settings.path}"
     if not place.is_file():
         raise UserError(f"{where}: no such file or folder; check the path")
-    if not place.name.endswith(_SUFFIXES):
-        raise UserError(f"{where}: is no {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file; convert it")
+    if not place.name.endswith(SUFFIXES):
+        raise UserError(f"{where}: is no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file; convert it")
     if settings.config is not None:
         raise UserError(f"{where}: config {settings.config!r} is for datasets, not for a file; remove it")
     if place.name.endswith((".jsonl", ".jsonl.gz")):
-        return _json_rows(settings, place, where), None
+        return _json_rows(settings, place, field_name), None
     tables = _parquet_batches if place.suffix == ".parquet" else _csv_batches
-    return _batch_rows(tables(settings, place, where), place, where), None
+    return _sound_rows(tables(settings, place, where), place, where), None
 
 
 def _columns(settings: PairRows, present: Iterable[str], where: str) -> list[str]:
@@ -231,35 +236,18 @@ def _columns(settings: PairRows, present: Iterable[str], where: str) -> list[str
     return asked
 
 
-def _json_rows(settings: PairRows, file: Path, where: str) -> _Rows:
+def _json_rows(settings: PairRows, file: Path, field_name: str) -> Rows:
     first = True
-    for number, line in text_lines(file, where):
-        row = json_value(line, f"{where}, line {number}")
-        if not isinstance(row, dict):
-            raise UserError(f"{where}, line {number}: no JSON object; write one object a line")
+    for place, row in json_rows(file, field_name):
         if first:  # later rows may leave out what they lack
-            _columns(settings, row, where)
+            _columns(settings, row, f"{field_name}: {settings.path}")
             first = False
-        yield f"line {number}", row
+        yield place, row
 
 
-def _dataset_rows(settings: PairRows, path: str, commit: str | None, field_name: str) -> _Rows:
-    rows = load_rows(path, settings.config, settings.split, commit, field_name)
-    names = _columns(settings, rows.column_names, f"{field_name}: {settings.path}")
-    number = 0
-    for batch in rows.select_columns(names).iter(batch_size=1000):
-        for values in zip(*(batch[name] for name in names), strict=True):
-            number += 1
-            yield f"row {number}", dict(zip(names, values, strict=True))
-
-
-def _batch_rows(batches: Iterator[pa.RecordBatch], file: Path, where: str) -> _Rows:
-    number = 0
+def _sound_rows(batches: Iterator[pa.RecordBatch], file: Path, where: str) -> Rows:
     try:
-        for batch in batches:
-            for row in batch.to_pylist():
-                number += 1
-                yield f"row {number}", row
+        yield from batch_rows(batches)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = file.suffix.removeprefix(".")
         raise UserError(f"{where}: no sound {kind} file: {first_line(error)}") from None

@@ -3,14 +3,78 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lemonpress.errors import UserError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
+"""Of the files whose rows can be read."""
+
+Rows: TypeAlias = Iterator[tuple[str, Mapping[str, Any]]]
+"""Rows, each with its place such as ``line 3`` for error messages."""
+
+
+def names_hub_dataset(path: str, place: Path) -> bool:
+    """Whether a path means a dataset on the Hub: nothing is there, and it is not written as a file or folder.
+
+    Args:
+        path: As the user wrote it.
+        place: Where it would be on this machine.
+    """
+    return not (place.exists() or path.endswith(SUFFIXES) or path.startswith(("/", "./", "../", "~")))
+
+
+def json_rows(file: Path, where: str) -> Rows:
+    """The objects of a JSON lines file.
+
+    Args:
+        file: Read through gzip where its name ends in .gz.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: The file is no text or no whole gzip file, or a line is no JSON object.
+    """
+    for number, line in text_lines(file, where):
+        row = json_value(line, f"{where}: {file}, line {number}")
+        if not isinstance(row, dict):
+            raise UserError(f"{where}: {file}, line {number}: no JSON object; write one object a line")
+        yield f"line {number}", row
+
+
+def batch_rows(batches: "Iterable[pa.RecordBatch]") -> Rows:
+    """The rows of a table that is read in batches."""
+    number = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            number += 1
+            yield f"row {number}", row
+
+
+def dataset_rows(loaded: "Dataset") -> Rows:
+    """The rows of a dataset, decoded as its features say."""
+    number = 0
+    for batch in loaded.iter(batch_size=1000):
+        for values in zip(*batch.values(), strict=True):
+            number += 1
+            yield f"row {number}", dict(zip(batch, values, strict=True))
+
+
+def check_text(text: str, column: str, where: str) -> None:
+    """Refuse text that cannot be written as UTF-8.
+
+    Raises:
+        UserError: It holds a lone surrogate.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{where}: column {column!r} holds half a character (a lone surrogate); mend it") from None
 
 
 def text_lines(file: Path, where: str) -> Iterator[tuple[int, str]]:

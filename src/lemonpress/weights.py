@@ -51,13 +51,15 @@ def merge_adapter(model: Model, target: Path) -> None:
         model: An adapter of a sequence classifier.
         target: Folder to write.
     """
+    import torch
     from peft import PeftModel
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     assert model.base is not None
     base = ordinary_folder(model.base)
     config = AutoConfig.from_pretrained(model.folder)
-    bare = AutoModelForSequenceClassification.from_pretrained(base, config=config)
+    # An adapter merged in the half precision that many bases are saved in would lose what it learnt to rounding.
+    bare = AutoModelForSequenceClassification.from_pretrained(base, config=config, dtype=torch.float32)
     PeftModel.from_pretrained(bare, model.folder).merge_and_unload().save_pretrained(target)
     AutoTokenizer.from_pretrained(base).save_pretrained(target)
 

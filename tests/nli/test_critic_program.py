@@ -16,7 +16,7 @@ import torch
 import yaml
 
 from lemonpress.critics import classification
-from lemonpress.nli.rows import CLASSES, NliRow
+from lemonpress.nli.rows import CLASSES, KINDS, NliRow
 from lemonpress.sources import resolve
 
 PROGRAM = Path(__file__).parents[2] / "trainers/critic.py"
@@ -146,7 +146,9 @@ def test_a_checkpoint_is_measured_and_written(
     assert program(command(tmp_path / "last", "--trained", str(checkpoints / "checkpoint-60"))) == 0
     assert _weights(tmp_path / "last") == _weights(made[0])
     assert program(command(tmp_path / "none", "--trained", str(checkpoints))) == 2
-    assert "holds neither adapter_model.safetensors nor model.safetensors" in capsys.readouterr().err
+    assert "holds no adapter_model.safetensors; give a folder that this recipe trained" in capsys.readouterr().err
+    assert program(command(tmp_path / "none", "--trained", str(checkpoints / "checkpoint-60"), lora=None)) == 2
+    assert "holds no model.safetensors" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
 
@@ -218,5 +220,6 @@ def test_the_help_teaches() -> None:
     done = subprocess.run(
         [sys.executable, str(PROGRAM), "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    for word in ("premise", "not_entailment", "corpora.NAME.critics.entailment.model=", "datasets.NAME.labels"):
+    words = ("premise", "not_entailment", "corpora.NAME.critics.entailment.model=", "datasets.NAME.labels")
+    for word in (*words, *KINDS):
         assert word in done.stdout

@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from lemonpress.assets import find_file
 from lemonpress.errors import UserError
 from lemonpress.nli.families import Family, family_rows, read_families, split_families
-from lemonpress.nli.judged import JudgedPair, judged_rows, read_judged
+from lemonpress.nli.judged import BENCHMARK, TRAINING, JudgedPair, judged_rows, read_judged
 from lemonpress.nli.mining import likenesses, mined_rows
-from lemonpress.nli.pool import parse
+from lemonpress.nli.pool import parse, split_contexts
 from lemonpress.sources import resolve
 
 FAMILY = Family("s", ("p", "q"), "h", "m", ("x",))
@@ -42,6 +44,33 @@ def test_the_families_that_ship_are_whole() -> None:
         texts = (family.source, *family.paraphrases, family.shorter, family.longer, *family.different)
         assert len(set(texts)) == len(texts), family.source
         assert all(text and text == text.strip() for text in texts), family.source
+
+
+def test_nothing_of_the_benchmark_is_trained_on() -> None:
+    files = sorted(find_file("data/starter/sentences").glob("*/sentences.parquet"))
+    rows = sorted(
+        (row for file in files for row in pq.read_table(file).to_pylist()), key=lambda row: row["context_id"]
+    )
+    train, held_out = split_contexts([row["context_id"] for row in rows], 0.1, seed=0)
+    assert {pair.context_id for pair in read_judged()} <= set(held_out)
+    assert {pair.context_id for pair in read_judged(find_file(TRAINING))} <= set(train)
+    measured = {text for row in rows if row["context_id"] in set(held_out) for text in row["sentences"]}
+    trained = {text for row in rows if row["context_id"] in set(train) for text in row["sentences"]}
+    assert {family.source for family in read_families()}.isdisjoint(measured - trained)
+
+
+def test_the_benchmark_is_what_its_two_passes_say() -> None:
+    rows = [json.loads(line) for line in find_file(BENCHMARK).read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 480
+    agreed = settled = 0
+    for row in rows:
+        for place, direction in enumerate(("forward", "backward")):
+            first, second = (labels[place] for labels in row["passes"])
+            agreed += (first == "entailment") == (second == "entailment")
+            settled += first != second
+            assert first != second or row[direction] == first or "entailment" in row["passes"][0] + row["passes"][1]
+    assert agreed == 947  # of 960, as docs/nli.md says
+    assert settled == 37
 
 
 def test_families_are_split_without_overlap() -> None:

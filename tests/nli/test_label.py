@@ -132,6 +132,13 @@ def test_answers_without_two_labels_are_counted_and_left_out(server: Server, tmp
     assert label_pairs(PAIRS[:2], _chat(server), out, workers=1) == {"labelled": 1, "known": 1, "unread": 0}
 
 
+def test_a_model_that_never_names_two_labels_is_refused_after_one_batch(server: Server, tmp_path: Path) -> None:
+    server.answer = lambda count, body: (200, "<think> Let me see")
+    with pytest.raises(UserError, match="none of the first 4 answers of judge-32b names two labels"):
+        label_pairs(PAIRS, _chat(server), tmp_path / "labels.jsonl", workers=1)
+    assert len(server.asked) == 4
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [(401, "refuses the key .401.; set OPENAI_API_KEY"), (404, "answers 404 for model judge-32b")],
@@ -178,3 +185,5 @@ def test_the_program_labels_the_starter_pool(server: Server, tmp_path: Path) -> 
 def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/v1: no server answers; start one"):
         Chat("http://127.0.0.1:9/v1", "m").ask([{"role": "user", "content": "?"}], max_tokens=4)
+    with pytest.raises(UserError, match=r"localhost:8000/v1: is no address of a server; write one as http://"):
+        Chat("localhost:8000/v1", "m")

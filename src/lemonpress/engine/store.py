@@ -24,7 +24,7 @@ from lemonpress.recipes import digest
 from lemonpress.sources import file_digest
 
 _MANIFEST = "shard.json"
-_SCRATCH = (".new-", ".corpus-", ".release-", ".merged-")
+_SCRATCH = (".new-", ".corpus-", ".release-", ".merged-", ".draft-")
 
 
 @dataclass(frozen=True)

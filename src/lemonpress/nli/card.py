@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_FILES = (".jsonl", ".gz", ".csv", ".tsv", ".parquet")
 _RESULTS = (
     ("accuracy", "two_way", "Accuracy, entailment or not"),
     ("precision", "precision", "Precision of entailment at 0.75"),
@@ -88,7 +87,8 @@ def _results(recipe: CriticRecipe, figures: Mapping[str, Any]) -> Iterator["Eval
 
 
 def _on_hub(settings: TableSettings) -> bool:
-    return bool(_HUB_ID.fullmatch(settings.path)) and not settings.path.endswith(_FILES)
+    """Datasets on the Hub are pinned before training; files and folders have no revision."""
+    return settings.revision is not None
 
 
 def _precisions(figures: Mapping[str, Any]) -> list[str]:

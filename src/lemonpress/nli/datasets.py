@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,14 +22,21 @@ from lemonpress.nli.settings import (
     TableSettings,
     label_key,
 )
-from lemonpress.reading import dataset_commit, first_line, json_value, load_rows, text_lines
+from lemonpress.reading import (
+    SUFFIXES,
+    Rows,
+    batch_rows,
+    check_text,
+    dataset_commit,
+    dataset_rows,
+    first_line,
+    json_rows,
+    load_rows,
+    names_hub_dataset,
+)
 
-_SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
-_LOCAL = ("/", "./", "../", "~")
 _SHOWN = 5  # values, columns or sources that a message lists
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
-
-_Rows: TypeAlias = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def read_dataset(settings: DatasetSettings, where: str, data: Path | None = None) -> list[NliRow]:
@@ -126,7 +133,7 @@ def pin_datasets(recipe: CriticRecipe, data: Path | None = None) -> CriticRecipe
     """
 
     def pin(settings: Any, where: str) -> Any:
-        if settings is None or not _on_hub(settings, _locate(settings, data)):
+        if settings is None or not names_hub_dataset(settings.path, _locate(settings, data)):
             return settings
         return settings.model_copy(update={"revision": dataset_commit(settings.path, settings.revision, where)})
 
@@ -151,7 +158,7 @@ class _Table:
 
     name: str
     columns: Sequence[str]
-    rows: _Rows
+    rows: Rows
     classes: Sequence[str] = ()
 
 
@@ -161,13 +168,9 @@ def _locate(settings: TableSettings, data: Path | None) -> Path:
     return find_file(settings.path).expanduser()
 
 
-def _on_hub(settings: TableSettings, place: Path) -> bool:
-    return not (place.exists() or settings.path.endswith(_SUFFIXES) or settings.path.startswith(_LOCAL))
-
-
 def _open(settings: DatasetSettings | ParaphraseSettings, where: str, data: Path | None) -> _Table:
     place = _locate(settings, data)
-    if _on_hub(settings, place):
+    if names_hub_dataset(settings.path, place):
         return _dataset(settings, settings.path, dataset_commit(settings.path, settings.revision, where), where)
     if settings.revision is not None:
         raise UserError(f"{where}.revision: {settings.revision!r} is for Hub datasets; remove it")
@@ -176,8 +179,8 @@ def _open(settings: DatasetSettings | ParaphraseSettings, where: str, data: Path
     if not place.is_file():
         looked = f"in {data} or the working folder" if data is not None else "in the working folder; name it by --data"
         raise UserError(f"{where}.path: no file {settings.path} {looked}")
-    if not place.name.endswith(_SUFFIXES):
-        raise UserError(f"{where}.path: {place} is no {', '.join(_SUFFIXES)} file; convert it")
+    if not place.name.endswith(SUFFIXES):
+        raise UserError(f"{where}.path: {place} is no {', '.join(SUFFIXES)} file; convert it")
     if settings.subset is not None:
         raise UserError(f"{where}.subset: {settings.subset!r} is for datasets, not for a file; remove it")
     try:
@@ -190,28 +193,13 @@ def _open(settings: DatasetSettings | ParaphraseSettings, where: str, data: Path
 
 def _dataset(settings: DatasetSettings | ParaphraseSettings, path: str, commit: str | None, where: str) -> _Table:
     loaded = load_rows(path, settings.subset, settings.split, commit, where)
-
-    def rows() -> _Rows:
-        number = 0
-        for batch in loaded.iter(batch_size=1000):
-            for values in zip(*batch.values(), strict=True):
-                number += 1
-                yield f"row {number}", dict(zip(batch, values, strict=True))
-
     classes = getattr(loaded.features.get(settings.columns.label), "names", ())
-    return _Table(f"{path} ({settings.split})", loaded.column_names, rows(), classes)
+    return _Table(f"{path} ({settings.split})", loaded.column_names, dataset_rows(loaded), classes)
 
 
 def _json(file: Path, where: str) -> _Table:
-    def rows() -> _Rows:
-        for number, line in text_lines(file, where):
-            row = json_value(line, f"{where}: {file}, line {number}")
-            if not isinstance(row, dict):
-                raise UserError(f"{where}: {file}, line {number}: no JSON object; write one object a line")
-            yield f"line {number}", row
-
-    first = next(rows(), None)
-    return _Table(str(file), list(first[1]) if first else [], rows())
+    first = next(json_rows(file, where), None)
+    return _Table(str(file), list(first[1]) if first else [], json_rows(file, where))
 
 
 def _csv(file: Path, where: str) -> _Table:
@@ -226,7 +214,7 @@ def _csv(file: Path, where: str) -> _Table:
 
     header = next(records(), ("", []))[1]
 
-    def rows() -> _Rows:
+    def rows() -> Rows:
         for place, fields in islice(records(), 1, None):
             if len(fields) != len(header):
                 has = f"has {len(fields)} fields, the header has {len(header)}; quote or mend it"
@@ -239,13 +227,9 @@ def _csv(file: Path, where: str) -> _Table:
 def _parquet(file: Path, where: str) -> _Table:
     import pyarrow.parquet as pq
 
-    def rows() -> _Rows:
-        number = 0
+    def rows() -> Rows:
         with pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(batch_size=1000):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", row
+            yield from batch_rows(table.iter_batches(batch_size=1000))
 
     return _Table(str(file), pq.read_schema(file).names, _guarded(rows(), file, where))
 
@@ -253,7 +237,7 @@ def _parquet(file: Path, where: str) -> _Table:
 _UNREADABLE = (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError)
 
 
-def _guarded(rows: _Rows, file: Path, where: str) -> _Rows:
+def _guarded(rows: Rows, file: Path, where: str) -> Rows:
     try:
         yield from rows
     except _UNREADABLE as error:
@@ -279,10 +263,7 @@ def _text(value: object, column: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         what = "is empty" if isinstance(value, str) or value is None else f"holds {type(value).__name__}, not text"
         raise UserError(f"{where}: column {column!r} {what}; mend the row or map its label to null")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise UserError(f"{where}: column {column!r} holds half a character (a lone surrogate); mend it") from None
+    check_text(value, column, where)
     return value
 
 

@@ -3,7 +3,6 @@
 How they were judged is written in data/judged/guideline.md and docs/nli.md.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from lemonpress.assets import find_file
 from lemonpress.errors import UserError
 from lemonpress.nli.rows import CLASSES, NliRow
+from lemonpress.reading import json_value, text_lines
 
 BENCHMARK = "data/judged/test.jsonl"
 TRAINING = "data/judged/train.jsonl"
@@ -43,14 +43,16 @@ def read_judged(file: Path | None = None) -> list[JudgedPair]:
         file: The benchmark that ships by default: contexts that no packaged critic was trained on.
 
     Raises:
-        UserError: The file is missing, a line lacks a field, or a label is unknown.
+        UserError: The file is missing or empty, a line lacks a field, or a label is unknown.
     """
     file = file or find_file(BENCHMARK)
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such file; give JSON lines of judged pairs") from None
-    return [_pair(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1)]
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; give JSON lines of judged pairs")
+    lines = text_lines(file, "judged pairs")
+    pairs = [_pair(json_value(line, f"{file}, line {number}"), f"{file}, line {number}") for number, line in lines]
+    if not pairs:
+        raise UserError(f"{file}: holds no judged pair; give JSON lines of them")
+    return pairs
 
 
 def judged_rows(pairs: Sequence[JudgedPair]) -> list[NliRow]:
@@ -65,14 +67,15 @@ def judged_rows(pairs: Sequence[JudgedPair]) -> list[NliRow]:
     ]
 
 
-def _pair(line: str, where: str) -> JudgedPair:
-    try:
-        data: Any = json.loads(line)
-        pair = JudgedPair(*(data[name] for name in ("context_id", "first", "second", "forward", "backward")))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{where}: needs context_id, first, second, forward and backward as JSON ({error!r})"
-        ) from None
+_FIELDS = ("context_id", "first", "second", "forward", "backward")
+
+
+def _pair(data: object, where: str) -> JudgedPair:
+    found: dict[str, Any] = data if isinstance(data, dict) else {}
+    for name in _FIELDS:
+        if not isinstance(found.get(name), str) or not found[name]:
+            raise UserError(f"{where}: has no text as {name!r}; a pair needs {', '.join(_FIELDS)}")
+    pair = JudgedPair(*(found[name] for name in _FIELDS))
     for label in (pair.forward, pair.backward):
         if label not in CLASSES:
             raise UserError(f"{where}: label '{label}' is unknown; labels are {', '.join(CLASSES)}")

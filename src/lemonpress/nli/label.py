@@ -86,7 +86,8 @@ def label_pairs(pairs: Sequence[tuple[str, str]], chat: Chat, out: Path, workers
         file, and asked again by the next run.
 
     Raises:
-        UserError: The file is of another model or not of this kind; the server cannot be used.
+        UserError: The file is of another model or not of this kind; the server cannot be used; no answer of the first
+            batch can be read.
     """
     from tqdm import tqdm
 
@@ -111,6 +112,11 @@ def label_pairs(pairs: Sequence[tuple[str, str]], chat: Chat, out: Path, workers
                 for row in _rows(pair, labels, chat.model):
                     file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
                 file.flush()
+            if len(batch) == 4 * workers and not known and not counts["labelled"]:
+                raise UserError(
+                    f"{chat.base_url}: none of the first {len(batch)} answers of {chat.model} names two labels; "
+                    "give a model that follows instructions and does not think aloud first"
+                )
     return counts
 
 
@@ -142,20 +148,23 @@ def _known(out: Path, model: str) -> set[tuple[str, str]]:
     """Pairs of which the file has both directions; a half-written last line is cut off."""
     if not out.exists():
         return set()
-    text = out.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    rows = [_read(line, f"{out}, line {number}") for number, line in enumerate(whole.splitlines(), start=1)]
+    try:
+        content = out.read_bytes()
+    except OSError as error:
+        raise UserError(f"{out}: cannot be read ({error.strerror}); name another --output") from None
+    lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)  # of bytes: at line feeds and returns alone
+    rows = [_read(line, f"{out}, line {number}") for number, line in enumerate(lines, start=1)]
     whole_pairs = rows if len(rows) % 2 == 0 else rows[:-1]
     for row in rows:
         if row.get("model") != model or row.get("label") not in CLASSES:
             raise UserError(f"{out}: holds labels of {row.get('model')}, not of {model}; name another --output")
-    if len(whole_pairs) < len(rows) or len(whole) < len(text):
-        lines = whole.splitlines(keepends=True)[: len(whole_pairs)]
-        out.write_text("".join(lines), encoding="utf-8")
+    kept = b"".join(lines[: len(whole_pairs)])
+    if kept != content:
+        out.write_bytes(kept)
     return {(row["premise"], row["hypothesis"]) for row in whole_pairs}
 
 
-def _read(line: str, where: str) -> Mapping[str, str]:
+def _read(line: bytes, where: str) -> Mapping[str, str]:
     try:
         row = json.loads(line)
     except ValueError:

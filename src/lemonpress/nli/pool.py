@@ -18,6 +18,7 @@ from lemonpress.nli.rows import CONTRADICTION, ENTAILMENT, NEUTRAL, NOT_ENTAILME
 from lemonpress.nli.shorten import shortened
 from lemonpress.nli.stages import gather_forms, restage, settled
 from lemonpress.nli.words import COMMON
+from lemonpress.reading import json_value, text_lines
 
 _CONTENT = frozenset({"NOUN", "VERB", "ADJ", "PROPN", "NUM"})
 _SMALL_ADVERBS = frozenset({"now", "also", "currently", "then", "so", "there"})
@@ -59,7 +60,7 @@ def read_pool(starter: Path, paragraphs: Path) -> list[list[str]]:
         raise UserError(f"{starter}: holds no sentences/*/sentences.parquet; give the folder of a pressed pool")
     if not paragraphs.is_file():
         raise UserError(f"{paragraphs}: no such file; give JSON lines with 'text'")
-    texts = {json.loads(line)["text"] for line in paragraphs.read_text(encoding="utf-8").splitlines()}
+    texts = {_paragraph(line, f"{paragraphs}, line {number}") for number, line in text_lines(paragraphs, "pool.texts")}
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
     rows.sort(key=lambda row: row["context_id"])
     contexts = []
@@ -99,6 +100,27 @@ def pool_rows(pool: Pool, seed: int) -> dict[str, list[NliRow]]:
         kind: list(dict.fromkeys(make(pool, np.random.default_rng([seed, *kind.encode()]))))
         for kind, make in _MAKERS.items()
     }
+
+
+def changed_rows(texts: Sequence[str], parser: Path, seed: int) -> list[NliRow]:
+    """Each sentence with a number, a name or its polarity changed, for measuring.
+
+    Args:
+        texts: Sentences; what replaces names is taken from them.
+        parser: A spaCy pipeline.
+        seed: Seed of the choices.
+
+    Returns:
+        Rows from a sentence to its changed self; sources ``changed-`` with the kind: number, name, opposite, negation.
+    """
+    pool = parse([texts], parser)
+    draw = np.random.default_rng([seed, 67])
+    return [
+        NliRow(doc.text, text, NOT_ENTAILMENT, f"changed-{kind}")
+        for doc in _docs(pool)
+        for kind in ("number", "name", "opposite", "negation")
+        if (text := CHANGES[kind](doc, pool.donors, draw)) is not None and text != doc.text
+    ]
 
 
 def restated(doc: Any, draw: np.random.Generator) -> tuple[str, str] | None:
@@ -281,6 +303,13 @@ def _claims_more(premise: frozenset[str], hypothesis: frozenset[str], doc: Any) 
     """Whether the hypothesis has a noun, name or number unlike any word of the premise."""
     new = hypothesis - premise
     return any(token.pos_ in ("NOUN", "PROPN", "NUM") and token.lemma_.lower()[:5] in new for token in doc)
+
+
+def _paragraph(line: str, where: str) -> str:
+    found = json_value(line, where)
+    if not isinstance(found, dict) or not isinstance(found.get("text"), str):
+        raise UserError(f"{where}: has no 'text'; write one object with it a line")
+    return str(found["text"])
 
 
 def _split(text: str, first_sentence: Callable[[str], str | None]) -> Iterator[str]:

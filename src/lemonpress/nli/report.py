@@ -52,6 +52,7 @@ class Benchmarks:
         paraphrases: Sentence pairs with human judgements.
         held_out: Rows made by rule from contexts that were not trained on, by kind.
         judged: Pairs of a pool, judged in both directions.
+        changed: Sentences of the paraphrases with a number, name or polarity changed.
     """
 
     validation: Sequence[NliRow] = ()
@@ -59,6 +60,7 @@ class Benchmarks:
     paraphrases: Sequence[tuple[str, str, bool]] = ()
     held_out: Mapping[str, Sequence[NliRow]] | None = None
     judged: Sequence[JudgedPair] = ()
+    changed: Sequence[NliRow] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Verdicts:
         identities: Of each sentence of the paraphrases with itself.
         held_out: Of a sample of the rows made by rule.
         judged: Of both directions, shape (2, pairs).
+        changed: Of the changed sentences.
     """
 
     test: Floats
@@ -78,6 +81,7 @@ class Verdicts:
     identities: Floats
     held_out: Floats
     judged: Floats
+    changed: Floats
 
 
 def finish(trained: Path, recipe: CriticRecipe, base: Model, benchmarks: Benchmarks, out: Path) -> dict[str, Any]:
@@ -124,6 +128,7 @@ def judge(critic: NliCritic, benchmarks: Benchmarks) -> Verdicts:
         identities=entail([(sentence, sentence) for sentence in sentences]),
         held_out=entail(_pairs(_held_out(benchmarks))),
         judged=entail([*asked, *((second, first) for first, second in asked)]).reshape(2, -1),
+        changed=entail(_pairs(benchmarks.changed)),
     )
 
 
@@ -139,6 +144,13 @@ def measure(benchmarks: Benchmarks, verdicts: Verdicts) -> dict[str, Any]:
         figures["paraphrases"] = measure_paraphrases(human, verdicts.paraphrases, verdicts.identities)
     if benchmarks.judged:
         figures["judged"] = measure_judged(benchmarks.judged, verdicts.judged)
+    if rows := benchmarks.changed:
+        every = [replace(row, source="changed") for row in rows]
+        figures["changed_sentences"] = {
+            "rows": len(rows),
+            **pass_shares(every, verdicts.changed),
+            **pass_shares(rows, verdicts.changed),
+        }
     if rows := _held_out(benchmarks):
         figures["held_out"] = pass_shares(rows, verdicts.held_out)
         changed = np.array([row.source.startswith("changed") for row in rows])
@@ -187,7 +199,7 @@ def _fitted_temperature(
         draft, merged = Path(scratch) / "draft", Path(scratch) / "merged"
         write_asset(trained, recipe, base, 1.0, draft)
         model = Model(recipe.name, "draft", draft, "unknown")
-        if recipe.lora is not None:
+        if (draft / "adapter_config.json").is_file():
             merge_adapter(replace(model, base=base), merged)
             model = replace(model, folder=merged)
         chances = open_critic(model, "critic").judge(_pairs(validation))
@@ -233,6 +245,9 @@ def _cells(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             "agreement_positives": "both directions decide alike, human paraphrases",
         }
         found += [(place, name, _percent(pairs[key])) for key, name in named.items()]
+    if changed := figures.get("changed_sentences"):
+        place = f"human judgements, {changed['rows']:,} sentences with one thing changed"
+        found += [(place, f"pass: {kind}", _percent(share)) for kind, share in changed.items() if kind != "rows"]
     if "changed" in figures:
         what = "pass with a change of number, name, word or polarity"
         found.append(("held-out contexts", what, _percent(figures["changed"])))

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from lemonpress.errors import UserError
 from lemonpress.nli.rows import CONTRADICTION, ENTAILMENT, KINDS, NEUTRAL
-from lemonpress.recipes import LoraSettings
+from lemonpress.recipes import LoraSettings, read_yaml
 from lemonpress.recipes.base import Section
 
 Label = Literal["entailment", "neutral", "contradiction", "not_entailment"]
@@ -148,6 +147,13 @@ class StageSettings(Section):
         return rows
 
 
+class AdapterSettings(LoraSettings):
+    """The adapter of a critic."""
+
+    r: int = Field(64, ge=1, description="rank")
+    alpha: int = Field(128, ge=1, description="scale numerator")
+
+
 class CriticRecipe(Section):
     """How one critic is made."""
 
@@ -159,7 +165,7 @@ class CriticRecipe(Section):
     encoder: str = Field(description="Hub id, local folder, or package:NAME")
     revision: str | None = Field(None, description="commit of a Hub id")
     max_tokens: int = Field(96, ge=8, description="longer pairs are cut")
-    lora: LoraSettings | None = Field(LoraSettings(r=64, alpha=128), description="null trains every weight")
+    lora: AdapterSettings | None = Field(AdapterSettings(), description="null trains every weight")
     dropout: float | None = Field(None, ge=0, lt=1, description="of the encoder while it trains; its own by default")
     class_weights: ClassWeights | Literal["balanced"] | None = Field(
         None, description="of the loss: one number for each class, or balanced: inverse to its share of a stage's rows"
@@ -234,22 +240,20 @@ def class_weights(recipe: CriticRecipe, labels: Mapping[str, int]) -> tuple[floa
     return entailment, neutral, contradiction
 
 
-def load_critic_recipe(file: Path) -> CriticRecipe:
+def load_critic_recipe(file: str | Path) -> CriticRecipe:
     """Read and check a critic's recipe.
+
+    Args:
+        file: YAML file, or the path of a shipped recipe such as ``trainers/recipes/critic.yaml``.
 
     Raises:
         UserError: The file is missing or not YAML, or a field is unknown, missing or wrong.
     """
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such recipe; the one that ships is trainers/recipes/critic.yaml") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{file}: not a YAML file: {' '.join(str(error).split())}") from None
+    found, data = read_yaml(file, "trainers/recipes")
     try:
         return CriticRecipe.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{file}: {_explain(error)}") from None
+        raise UserError(f"{found}: {_explain(error)}") from None
 
 
 def _explain(error: ValidationError) -> str:

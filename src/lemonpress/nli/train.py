@@ -42,7 +42,7 @@ def train_critic(
         base: The encoder's files.
         rows: Rows of each dataset or kind that the stages name.
         validation: Rows that stages which stop early are evaluated on.
-        out: Working folder; each stage gets ``NAME/trained`` and, while it trains, ``NAME/checkpoints``.
+        out: Working folder; each stage gets ``NAME/checkpoints`` and in the end ``NAME/trained``.
 
     Returns:
         The last stage's ``trained``: an adapter, or with lora null a whole model with its tokenizer.
@@ -309,10 +309,11 @@ def _arguments(recipe: CriticRecipe, stage: StageSettings, checkpoints: Path) ->
 def _state(out: Path, identity: str) -> tuple[bool, Path | None]:
     """Whether a stage is finished, and its newest complete checkpoint."""
     record = out / "stage.json"
-    if record.is_file() and json.loads(record.read_text())["identity"] != identity:
+    if not record.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps({"identity": identity}))
+    elif json.loads(record.read_text())["identity"] != identity:
         raise UserError(f"{out}: holds a training of other settings or rows; remove it or name another --output")
-    out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"identity": identity}))
     return (out / "trained").is_dir(), _newest(out / "checkpoints")
 
 

@@ -17,7 +17,15 @@ from lemonpress.recipes.critics import (
     SyntaxSettings,
     critic_name,
 )
-from lemonpress.recipes.load import add_recipe_arguments, digest, dump, load_recipe, recipe_from_arguments
+from lemonpress.recipes.load import (
+    add_recipe_arguments,
+    digest,
+    dump,
+    load_recipe,
+    read_yaml,
+    recipe_from_arguments,
+    section_keys,
+)
 from lemonpress.recipes.schema import (
     BenchmarkSettings,
     ContextSettings,
@@ -71,5 +79,7 @@ __all__ = [
     "digest",
     "dump",
     "load_recipe",
+    "read_yaml",
     "recipe_from_arguments",
+    "section_keys",
 ]

@@ -30,21 +30,34 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         UserError: The file is missing or not YAML, a key is unknown (the nearest known one is named), a value has a
             wrong type or range.
     """
-    file = Path(path)
-    if not file.is_file():
-        with suppress(UserError):
-            file = asset(str(path))
-    if not file.is_file():
-        raise UserError(f"{path}: no such recipe; recipes that ship are in dataset_builders/recipes")
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: not a YAML file: {' '.join(str(error).split())}") from None
+    file, data = read_yaml(path, "dataset_builders/recipes")
     if not isinstance(data, dict):
         raise UserError(f"{file}: a recipe is a mapping of sections such as teacher, contexts, corpora")
     for item in overrides:
         _override(data, item)
     return check(data, str(file))
+
+
+def read_yaml(path: str | Path, shipped: str) -> tuple[Path, Any]:
+    """The file of a recipe, and what it holds.
+
+    Args:
+        path: YAML file, or the path of a shipped one.
+        shipped: Folder of the recipes that ship, for error messages.
+
+    Raises:
+        UserError: The file is missing or not YAML.
+    """
+    file = Path(path)
+    if not file.is_file():
+        with suppress(UserError):
+            file = asset(str(path))
+    if not file.is_file():
+        raise UserError(f"{path}: no such recipe; recipes that ship are in {shipped}")
+    try:
+        return file, yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not a YAML file: {' '.join(str(error).split())}") from None
 
 
 def check(data: dict[str, Any], where: str) -> Recipe:
@@ -78,7 +91,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser, default: str) -> None:
         dest="overrides",
         help="override one value of the recipe, e.g. --set sentences.k=50; may be repeated",
     )
-    parser.epilog = "recipe keys:\n" + "\n".join(f"  {key:34} {text}" for key, text in _keys(Recipe))
+    parser.epilog = "recipe keys:\n" + "\n".join(f"  {key:34} {text}" for key, text in section_keys(Recipe))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
@@ -171,8 +184,15 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in _models(argument)]
 
 
-def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, field in model.model_fields.items():
+def section_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of a section and of those in it, and what it means, for a help text.
+
+    Args:
+        model: The section.
+        prefix: Put before each key.
+    """
+    for field_name, field in model.model_fields.items():
+        name = field.alias or field_name
         nested = _models(field.annotation)
         mapping = "NAME." if str(field.annotation).startswith("dict[") else ""
         if not nested:
@@ -182,8 +202,10 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]
             )
             yield prefix + name, (field.description or allowed) + default
             continue
+        if field.description:
+            yield prefix + name, field.description
         for inner in dict.fromkeys(nested):
-            yield from _keys(inner, f"{prefix}{name}.{mapping}")
+            yield from section_keys(inner, f"{prefix}{name}.{mapping}")
 
 
 def _show(value: Any) -> str:

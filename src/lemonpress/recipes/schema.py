@@ -175,8 +175,8 @@ class LoraSettings(Section):
 
     r: int = Field(16, ge=1, description="rank")
     alpha: int = Field(32, ge=1, description="scale numerator")
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: str | list[str] = "all-linear"
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the adapter's input")
+    target_modules: str | list[str] = Field("all-linear", description="layers that are adapted, as PEFT names them")
 
 
 class StudentSettings(Section):
