@@ -34,12 +34,14 @@ are listed below.
 KINDS. A recipe with a pool (English: the rules are) may also ask for rows that are made of its sentences:
 
     identical                   a sentence and itself, which it entails; the premises of the datasets too
+    copied                      the same of rarer words, of two sentences in one, and of changed sentences
     restated, reworded          the same by a rule, or with other small words: entailed
     shortened                   a part left out: entailed, and neutral the other way round
     changed, swapped, staged    a number, name, word, polarity, role or stage changed: not entailed
     mined                       near sentences of one context with another number, name or polarity: not entailed
     same_context, other_context other sentences of the context, or of others: not entailed
-    paraphrase, family, judged  sentences and labels that ship with lemonpress, not of the recipe's pool
+    paraphrase, family          sentences that ship with lemonpress, not of the recipe's pool, and their changes
+    judged, doubted             pairs and labels that ship too; doubted: such as an earlier critic passed
 
 RESULT. OUTPUT gets a folder for each stage, with its checkpoints and trained/, and asset/, the critic: its weights,
 calibrated on the validation rows, its figures and a card. Stopped half-way, the same command goes on from the last

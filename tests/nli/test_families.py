@@ -8,8 +8,8 @@ import pytest
 
 from lemonpress.assets import find_file
 from lemonpress.errors import UserError
-from lemonpress.nli.families import Family, family_rows, read_families, split_families
-from lemonpress.nli.judged import BENCHMARK, TRAINING, JudgedPair, judged_rows, read_judged
+from lemonpress.nli.families import Family, copied_rows, family_rows, read_families, split_families
+from lemonpress.nli.judged import BENCHMARK, DOUBTED, TRAINING, JudgedPair, judged_rows, read_judged
 from lemonpress.nli.mining import likenesses, mined_rows
 from lemonpress.nli.pool import parse, split_contexts
 from lemonpress.sources import resolve
@@ -36,6 +36,15 @@ def test_a_family_gives_each_pair_whose_label_is_known_once() -> None:
     }
 
 
+def test_copied_rows_are_sentences_with_themselves_alone_joined_and_changed() -> None:
+    other = Family("t", ("u",), "v", "w", ("y",))
+    rows = copied_rows([FAMILY, other], [f"changed {n}" for n in range(50)], seed=0)
+    assert all(row.premise == row.hypothesis and row.label == "entailment" for row in rows)
+    texts = [row.premise for row in rows]
+    assert {*"spqhmxtuvwy", "s t"} <= set(texts)
+    assert sum(text.startswith("changed") for text in texts) == len(texts) / 2
+
+
 def test_the_families_that_ship_are_whole() -> None:
     families = read_families()
     assert len(families) >= 1000
@@ -53,7 +62,8 @@ def test_nothing_of_the_benchmark_is_trained_on() -> None:
     )
     train, held_out = split_contexts([row["context_id"] for row in rows], 0.1, seed=0)
     assert {pair.context_id for pair in read_judged()} <= set(held_out)
-    assert {pair.context_id for pair in read_judged(find_file(TRAINING))} <= set(train)
+    for file in (TRAINING, DOUBTED):
+        assert {pair.context_id for pair in read_judged(find_file(file))} <= set(train)
     measured = {text for row in rows if row["context_id"] in set(held_out) for text in row["sentences"]}
     trained = {text for row in rows if row["context_id"] in set(train) for text in row["sentences"]}
     assert {family.source for family in read_families()}.isdisjoint(measured - trained)

@@ -6,7 +6,7 @@ The families that ship were written for this project with the help of a large la
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,25 @@ def family_rows(families: Sequence[Family]) -> list[NliRow]:
         Distinct rows; sources ``family-same``, ``family-shorter``, ``family-longer`` and ``family-different``.
     """
     return list(dict.fromkeys(row for family in families for row in _rows(family)))
+
+
+def copied_rows(families: Sequence[Family], changed: Sequence[str], seed: int) -> list[NliRow]:
+    """Sentences with themselves whose words vary most, which small critics fail to see as the same.
+
+    Args:
+        families: All their sentences, and each source together with the next.
+        changed: Sentences with one thing changed; as many of them as there are of the others.
+        seed: Seed of the choice.
+
+    Returns:
+        Distinct rows of source ``copied``.
+    """
+    texts = [text for family in families for text in (family.source, *family.paraphrases, family.shorter)]
+    texts += [text for family in families for text in (family.longer, *family.different)]
+    texts += [f"{one.source} {other.source}" for one, other in pairwise(families)]
+    order = np.random.default_rng([seed, 71]).permutation(len(changed))[: len(texts)]
+    texts += [changed[position] for position in order]
+    return [NliRow(text, text, ENTAILMENT, "copied") for text in dict.fromkeys(texts)]
 
 
 def _rows(family: Family) -> Iterator[NliRow]:

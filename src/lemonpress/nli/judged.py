@@ -15,6 +15,7 @@ from lemonpress.reading import json_value, text_lines
 
 BENCHMARK = "data/judged/test.jsonl"
 TRAINING = "data/judged/train.jsonl"
+DOUBTED = "data/judged/doubted.jsonl"
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ def read_judged(file: Path | None = None) -> list[JudgedPair]:
     return pairs
 
 
-def judged_rows(pairs: Sequence[JudgedPair]) -> list[NliRow]:
-    """Two rows a pair, one for each direction."""
+def judged_rows(pairs: Sequence[JudgedPair], source: str = "judged") -> list[NliRow]:
+    """Two rows a pair, one for each direction, under the name of their source."""
     return [
         row
         for pair in pairs
         for row in (
-            NliRow(pair.first, pair.second, pair.forward, "judged"),
-            NliRow(pair.second, pair.first, pair.backward, "judged"),
+            NliRow(pair.first, pair.second, pair.forward, source),
+            NliRow(pair.second, pair.first, pair.backward, source),
         )
     ]
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from lemonpress.assets import find_file
-from lemonpress.nli.families import Family, family_rows, read_families, split_families
-from lemonpress.nli.judged import TRAINING, judged_rows, read_judged
+from lemonpress.nli.families import Family, copied_rows, family_rows, read_families, split_families
+from lemonpress.nli.judged import DOUBTED, TRAINING, judged_rows, read_judged
 from lemonpress.nli.paraphrases import paraphrase_rows, read_pairs
 from lemonpress.nli.pool import parse, pool_rows, read_pool, split_contexts
 from lemonpress.nli.rows import ENTAILMENT, NliRow
@@ -59,12 +59,14 @@ def build_mix(recipe: CriticRecipe, nli: Mapping[str, Sequence[NliRow]]) -> Mix:
     made["paraphrase"] = paraphrase_rows([(first, second) for first, second in pairs], pool.donors, seed)
     made["family"] = family_rows(families)
     made["judged"] = judged_rows(read_judged(find_file(TRAINING)))
+    made["doubted"] = judged_rows(read_judged(find_file(DOUBTED)), "doubted")
     every = [row for rows in datasets.values() for row in rows]
     if general := general_sentences(every, settings.general_sentences, seed):
         for kind, more in pool_rows(parse([[text] for text in general], parser), seed).items():
             made[kind] += [NliRow(r.premise, r.hypothesis, r.label, f"general-{r.source}") for r in more]
     premises = sorted({row.premise for row in every})
     made["identical"] += [NliRow(text, text, ENTAILMENT, "general-identical") for text in premises]
+    made["copied"] = copied_rows(families, [row.hypothesis for row in made["changed"]], seed)
     held_out = {**pool_rows(parse(kept, parser), seed), "family": family_rows(kept_families)}
     return Mix({**datasets, **made}, held_out, kept)
 

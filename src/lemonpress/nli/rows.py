@@ -20,6 +20,8 @@ KINDS = (
     "mined",
     "family",
     "judged",
+    "doubted",
+    "copied",
 )
 """Rows that are made from a pool, by kind, as a recipe's stages name them."""
 
