@@ -219,3 +219,13 @@ def test_a_model_that_does_not_ship_is_named_with_its_field() -> None:
     with pytest.raises(UserError) as error:
         resolve("data/nothing", where="corpora.pairs.critics")
     assert "corpora.pairs.critics: no model data/nothing ships" in one_line(error)
+
+
+def test_what_is_said_of_a_model_does_not_change_which_one_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    commit = resolve(str(tmp_path)).commit
+    for name in ("README.md", "figures.json", "curves.png"):
+        (tmp_path / name).write_text("measured anew")
+    assert resolve(str(tmp_path)).commit == commit
+    (tmp_path / "vocab.txt").write_text("a")
+    assert resolve(str(tmp_path)).commit != commit

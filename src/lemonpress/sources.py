@@ -112,6 +112,10 @@ def _check_files(name: str, folder: Path, known: Package, where: str) -> None:
             )
 
 
+_CARD = ("README.md", "figures.json", "curves.png")
+"""What is said of a model may be written anew; what it does stays the same."""
+
+
 def _folder(folder: Path, where: str) -> Model:
     if not any((folder / name).is_file() for name in ("config.json", "config.cfg")):
         raise UserError(f"{where}: {folder} holds no model (no config.json); give a folder made by save_pretrained")
@@ -119,8 +123,7 @@ def _folder(folder: Path, where: str) -> Model:
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     base = _adapter_base(folder, where)
     for name in names:
-        # A card may be rewritten; what the model does stays the same.
-        if name != "README.md" and not name.startswith(".") and "/." not in name:
+        if name not in _CARD and not name.startswith(".") and "/." not in name:
             digest.update(f"{name}\0{file_digest(folder / name)}\n".encode())
     if base is not None:
         digest.update(base.commit.encode())

@@ -96,17 +96,17 @@ def test_the_asset_is_small_and_names_what_it_needs(folder: Path) -> None:
 def test_the_figures_that_ship_keep_their_bars(folder: Path) -> None:
     figures = json.loads((folder / "figures.json").read_text())
     assert figures["nli"]["two_way"] >= 0.83
-    assert figures["nli"]["precision"] >= 0.85
-    assert figures["nli"]["recall"] >= 0.50
-    assert figures["paraphrases"]["identities"] >= 0.99
+    assert figures["nli"]["precision"] >= 0.90
+    assert figures["nli"]["recall"] >= 0.49
+    assert figures["paraphrases"]["identities"] >= 0.995
     assert figures["paraphrases"]["negatives"] <= 0.10
-    assert figures["changed"] <= 0.03
+    assert figures["changed_sentences"]["changed"] <= 0.02
+    assert figures["changed"] <= 0.02
+    assert figures["judged"]["precision"] >= 0.85
 
 
 def test_the_figures_that_ship_are_those_of_the_weights(folder: Path, critic: Entails) -> None:
-    shipped = json.loads((folder / "figures.json").read_text()).get("judged")
-    if shipped is None:
-        pytest.skip("its figures are older than the judged pairs")
+    shipped = json.loads((folder / "figures.json").read_text())["judged"]
     judged = read_judged()
     there = critic([(pair.first, pair.second) for pair in judged])
     back = critic([(pair.second, pair.first) for pair in judged])
