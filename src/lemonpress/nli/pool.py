@@ -22,6 +22,7 @@ from lemonpress.reading import json_value, text_lines
 
 _CONTENT = frozenset({"NOUN", "VERB", "ADJ", "PROPN", "NUM"})
 _SMALL_ADVERBS = frozenset({"now", "also", "currently", "then", "so", "there"})
+_BAR_FROM = 500  # sentences; fewer are parsed in a moment
 _EDITED = 0.35  # share of rows with a harmless edit on one side, so that an edit by itself says nothing
 
 
@@ -84,9 +85,21 @@ def split_contexts(contexts: Sequence[Any], held_out: float, seed: int) -> tuple
 def parse(contexts: Sequence[Sequence[str]], parser: Path) -> Pool:
     """Parse a pool's sentences with a spaCy pipeline."""
     import spacy
+    from tqdm import tqdm
 
     pipeline = spacy.load(parser)
-    docs = iter(pipeline.pipe((text for context in contexts for text in context), batch_size=256))
+    total = sum(map(len, contexts))
+    texts = (text for context in contexts for text in context)
+    docs = iter(
+        tqdm(
+            pipeline.pipe(texts, batch_size=256),
+            total=total,
+            desc="  parse",
+            unit="sentence",
+            leave=False,
+            disable=None if total >= _BAR_FROM else True,
+        )
+    )
     return Pool([[next(docs) for _ in context] for context in contexts])
 
 
