@@ -110,6 +110,8 @@ def _train(args: argparse.Namespace) -> int:
 
     logging.disable_progress_bar()  # of loading weights
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    if args.output.exists() and not args.output.is_dir():
+        raise UserError(f"--output {args.output}: is a file; name a folder")
     recipe = load_critic_recipe(args.config)
     if args.encoder:
         recipe = recipe.model_copy(update={"encoder": args.encoder, "revision": None})

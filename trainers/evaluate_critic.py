@@ -60,6 +60,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise UserError("there is nothing to measure on; give --nli, --paraphrases or --judged")
     if len(set(args.critics)) < len(args.critics) or len(args.critics) > MOST:
         raise UserError(f"give each critic once, and at most {MOST} of them")
+    if args.output and args.output.exists() and not args.output.is_dir():
+        raise UserError(f"--output {args.output}: is a file; name a folder")
     here = Path()
     benchmarks = Benchmarks(
         test=read_dataset(DatasetSettings(path=args.nli), "--nli", here) if args.nli else (),

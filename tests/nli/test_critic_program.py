@@ -134,6 +134,19 @@ def test_a_killed_training_goes_on_to_the_same_critic(
     assert _weights(tmp_path / "whole") == _weights(made[0])
 
 
+def test_an_output_that_is_a_file_is_refused_and_kept(
+    command: Callable[..., list[str]],
+    tmp_path: Path,
+    program: Callable[[list[str]], int],
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    assert program(command(tmp_path / "taken")) == 2
+    assert "taken: is a file; name a folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_a_checkpoint_is_measured_and_written(
     command: Callable[..., list[str]],
     made: tuple[Path, str],

@@ -147,6 +147,7 @@ def test_what_cannot_pass_is_refused_at_once(server: Server, tmp_path: Path, sta
     server.answer = lambda count, body: (status, "no")
     with pytest.raises(UserError, match=message):
         label_pairs(PAIRS, _chat(server), tmp_path / "labels.jsonl", workers=1)
+    assert not (tmp_path / "labels.jsonl").exists()
     assert len(server.asked) <= 2  # one that was on its way
 
 

@@ -96,7 +96,6 @@ def label_pairs(pairs: Sequence[tuple[str, str]], chat: Chat, out: Path, workers
     counts = {"labelled": 0, "known": len(pairs) - len(todo), "unread": 0}
     system = _ASK.format(guideline=asset("data/judged/guideline.md").read_text(encoding="utf-8"))
     with (
-        out.open("a", encoding="utf-8") as file,
         ThreadPoolExecutor(workers) as pool,
         tqdm(total=len(todo), desc="  label", unit="pair", leave=False, disable=None) as bar,
     ):
@@ -109,9 +108,9 @@ def label_pairs(pairs: Sequence[tuple[str, str]], chat: Chat, out: Path, workers
                     counts["unread"] += 1
                     continue
                 counts["labelled"] += 1
-                for row in _rows(pair, labels, chat.model):
-                    file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
-                file.flush()
+                rows = [json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in _rows(pair, labels, chat.model)]
+                with out.open("a", encoding="utf-8") as file:  # not before there is something to write
+                    file.writelines(rows)
             if len(batch) == 4 * workers and not known and not counts["labelled"]:
                 raise UserError(
                     f"{chat.base_url}: none of the first {len(batch)} answers of {chat.model} names two labels; "
