@@ -1,16 +1,11 @@
 """Judged pairs of files and Hub datasets, checked row by row before any model is loaded."""
 
-import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from lemonpress.assets import find_file
 from lemonpress.errors import UserError
@@ -22,18 +17,8 @@ from lemonpress.nli.settings import (
     TableSettings,
     label_key,
 )
-from lemonpress.reading import (
-    SUFFIXES,
-    Rows,
-    batch_rows,
-    check_text,
-    dataset_commit,
-    dataset_rows,
-    first_line,
-    json_rows,
-    load_rows,
-    names_hub_dataset,
-)
+from lemonpress.reading import check_text, dataset_commit, names_hub_dataset
+from lemonpress.tables import Table, need_columns, open_table
 
 _SHOWN = 5  # values, columns or sources that a message lists
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -58,7 +43,8 @@ def read_dataset(settings: DatasetSettings, where: str, data: Path | None = None
     columns = settings.columns
     named = "source" in columns.model_fields_set or columns.source in table.columns
     wanted = [columns.premise, columns.hypothesis, columns.label, *([columns.source] if named else [])]
-    _need(table, wanted, f"{where}.columns")
+    need_columns(table, dict.fromkeys(wanted, "columns"), where)
+    classes = table.classes.get(columns.label, ())
     meanings = {name: name for name in LABELS} if settings.labels is None else settings.labels
     rows: list[NliRow] = []
     unknown: Counter[str] = Counter()
@@ -68,7 +54,7 @@ def read_dataset(settings: DatasetSettings, where: str, data: Path | None = None
         sources.add(source)
         if settings.sources is not None and source not in settings.sources:
             continue
-        value = _value(row.get(columns.label), table.classes, meanings)
+        value = _value(row.get(columns.label), classes, meanings)
         if value not in meanings:
             unknown[value] += 1
         elif (label := meanings[value]) is not None:
@@ -101,7 +87,7 @@ def read_judgements(settings: ParaphraseSettings, where: str, data: Path | None 
     """
     table = _open(settings, where, data)
     columns = settings.columns
-    _need(table, [columns.source, columns.reference, columns.label], f"{where}.columns")
+    need_columns(table, dict.fromkeys((columns.source, columns.reference, columns.label), "columns"), where)
     pairs = []
     for place, row in table.rows:
         here = f"{where}: {table.name}, {place}"
@@ -145,111 +131,23 @@ def pin_datasets(recipe: CriticRecipe, data: Path | None = None) -> CriticRecipe
     )
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Rows with their places, read as they are asked for.
-
-    Attributes:
-        name: What messages call it.
-        columns: Of its first row at least.
-        rows: Place and columns of each row.
-        classes: Names of the label column's classes, where it is a ClassLabel.
-    """
-
-    name: str
-    columns: Sequence[str]
-    rows: Rows
-    classes: Sequence[str] = ()
-
-
 def _locate(settings: TableSettings, data: Path | None) -> Path:
     if data is not None and (data / settings.path).exists():
         return data / settings.path
     return find_file(settings.path).expanduser()
 
 
-def _open(settings: DatasetSettings | ParaphraseSettings, where: str, data: Path | None) -> _Table:
-    place = _locate(settings, data)
-    if names_hub_dataset(settings.path, place):
-        return _dataset(settings, settings.path, dataset_commit(settings.path, settings.revision, where), where)
-    if settings.revision is not None:
-        raise UserError(f"{where}.revision: {settings.revision!r} is for Hub datasets; remove it")
-    if place.is_dir():
-        return _dataset(settings, str(place), None, where)
-    if not place.is_file():
-        looked = f"in {data} or the working folder" if data is not None else "in the working folder; name it by --data"
-        raise UserError(f"{where}.path: no file {settings.path} {looked}")
-    if not place.name.endswith(SUFFIXES):
-        raise UserError(f"{where}.path: {place} is no {', '.join(SUFFIXES)} file; convert it")
-    if settings.subset is not None:
-        raise UserError(f"{where}.subset: {settings.subset!r} is for datasets, not for a file; remove it")
-    try:
-        if place.suffix == ".parquet":
-            return _parquet(place, where)
-        return _json(place, where) if place.name.endswith((".jsonl", ".jsonl.gz")) else _csv(place, where)
-    except _UNREADABLE as error:
-        raise UserError(f"{where}.path: {place} cannot be read: {first_line(error)}") from None
-
-
-def _dataset(settings: DatasetSettings | ParaphraseSettings, path: str, commit: str | None, where: str) -> _Table:
-    loaded = load_rows(path, settings.subset, settings.split, commit, where)
-    classes = getattr(loaded.features.get(settings.columns.label), "names", ())
-    return _Table(f"{path} ({settings.split})", loaded.column_names, dataset_rows(loaded), classes)
-
-
-def _json(file: Path, where: str) -> _Table:
-    first = next(json_rows(file, where), None)
-    return _Table(str(file), list(first[1]) if first else [], json_rows(file, where))
-
-
-def _csv(file: Path, where: str) -> _Table:
-    """Comma-separated values with quotes, or tab-separated ones, which have none."""
-    tabs = file.suffix == ".tsv"
-    dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
-
-    def records() -> Iterator[tuple[str, list[str]]]:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True, **dialect)
-            yield from ((f"line {reader.line_num}", fields) for fields in reader if fields)
-
-    header = next(records(), ("", []))[1]
-
-    def rows() -> Rows:
-        for place, fields in islice(records(), 1, None):
-            if len(fields) != len(header):
-                has = f"has {len(fields)} fields, the header has {len(header)}; quote or mend it"
-                raise UserError(f"{where}: {file}, {place}: {has}")
-            yield place, dict(zip(header, fields, strict=True))
-
-    return _Table(str(file), header, _guarded(rows(), file, where))
-
-
-def _parquet(file: Path, where: str) -> _Table:
-    import pyarrow.parquet as pq
-
-    def rows() -> Rows:
-        with pq.ParquetFile(file) as table:
-            yield from batch_rows(table.iter_batches(batch_size=1000))
-
-    return _Table(str(file), pq.read_schema(file).names, _guarded(rows(), file, where))
-
-
-_UNREADABLE = (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError)
-
-
-def _guarded(rows: Rows, file: Path, where: str) -> Rows:
-    try:
-        yield from rows
-    except _UNREADABLE as error:
-        raise UserError(f"{where}.path: {file} cannot be read: {first_line(error)}") from None
-
-
-def _need(table: _Table, columns: Sequence[str], where: str) -> None:
-    if not table.columns:
-        raise UserError(f"{where.removesuffix('.columns')}: {table.name} holds no row; give a file with rows")
-    for name in columns:
-        if name not in table.columns:
-            raise UserError(f"{where}: {table.name} has no column {name!r}; it has {', '.join(table.columns)}")
+def _open(settings: DatasetSettings | ParaphraseSettings, where: str, data: Path | None) -> Table:
+    return open_table(
+        settings.path,
+        _locate(settings, data),
+        revision=settings.revision,
+        config=settings.subset,
+        split=settings.split,
+        where=where,
+        config_field="subset",
+        looked="in the working folder; name it by --data" if data is None else f"in {data} or the working folder",
+    )
 
 
 def _value(value: object, classes: Sequence[str], meanings: Mapping[str, object]) -> str:
