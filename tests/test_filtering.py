@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from lemonpress.building import build_corpus
 from lemonpress.errors import UserError
-from lemonpress.pipeline import build_corpus
 from lemonpress.pressing import Run, press
 from lemonpress.recipes import load_recipe
 from one_line import one_line

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lemonpress.assets import asset
-from lemonpress.pipeline import build_corpus
+from lemonpress.building import build_corpus
 from lemonpress.pressing import Run, judge, press
 from lemonpress.recipes import load_recipe
 

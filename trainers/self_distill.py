@@ -2,6 +2,7 @@
 
 python trainers/self_distill.py --help
 python trainers/self_distill.py --config dataset_builders/recipes/demo.yaml --set self_distillation.rounds=2
+python trainers/self_distill.py --set self_distillation.stop=yield --set self_distillation.release=true
 """
 
 import argparse
@@ -23,31 +24,44 @@ def main() -> int:
 
 
 def _rounds(args: argparse.Namespace) -> int:
+    from lemonpress.building import build_corpus
+    from lemonpress.distilling import distil, train_student
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import Round, build_corpus, preflight, publish_base, self_distil, train_student
+    from lemonpress.pipeline import preflight, publish_rounds, publish_student_base, require_rows
     from lemonpress.pressing import Run, press
+    from lemonpress.publishing import release_corpus
 
     recipe = recipe_from_arguments(args)
     if recipe.student is None or recipe.self_distillation is None:
         raise UserError(f"{args.config}: needs the sections student and self_distillation")
     run = Run.open(recipe)
     preflight(run)
+    to = destination(recipe.hub)
     with sole_run(run.folder):
-        base = publish_base(run, destination(recipe.hub)).base
+        base = publish_student_base(run, to)
         pools = press(run)
         built = {name: build_corpus(run, name, pools) for name in recipe.corpora}
-        student = train_student(run, base, built)
+        require_rows(built)
+        student = train_student(run, base.base, built)
         print(f"student: {student.steps} steps on {sum(student.rows.values())} rows in {student.folder}")
-        rounds: list[Round] = []
-        for number in range(1, recipe.self_distillation.rounds + 1):
-            heading(f"Round {number}")
-            done = self_distil(run, base, pools, built, student, rounds)
-            rounds.append(done)
-            for name, one in done.distilled.items():
-                print(f"{name}: {sum(one.corpus.rows.values()):,} pairs in {one.corpus.folder}")
-                print(render(one.funnel, timed=True))
-            student = done.training
-            print(f"student: {student.steps} steps on {sum(student.rows.values())} rows in {student.folder}")
+        done = distil(run, base.base, pools, built, student, heading)
+        for one in done.rounds:
+            heading(f"Round {one.number}: {one.productive:.1%} of the sources gave a kept pair")
+            for name, kept in one.distilled.items():
+                print(f"{name}: {sum(kept.corpus.rows.values()):,} pairs in {kept.corpus.folder}")
+                print(render(kept.funnel, timed=True))
+            training = one.training
+            print(f"student: {training.steps} steps on {sum(training.rows.values())} rows in {training.folder}")
+            if one.accepted is not None:
+                print(f"critics accept {one.accepted:.1%} of its greedy rewritings of held-out sentences")
+        if done.accepted is not None:
+            print(f"critics accept {done.accepted:.1%} of the first student's")
+        if done.stopped:
+            print(f"stopped in {done.stopped}")
+        if recipe.self_distillation.release:
+            corpora = [release_corpus(run, name, one.corpus, one.funnel, to) for name, one in built.items()]
+            for release in publish_rounds(run, base, student, done, corpora, to):
+                print(f"{'released' if release.uploaded else 'unchanged'}: {release.url} {release.tag}")
     return 0
 
 

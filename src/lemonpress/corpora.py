@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lemonpress.control import write_control
 from lemonpress.deduplication import Deduplicator
 from lemonpress.engine.store import Shard
 from lemonpress.recipes import DeduplicationSettings, Task
 from lemonpress.rows import JUDGED, REJECTED, content_id
+from lemonpress.syntax.parsers import Parser
 
 SPLITS = ("train", "validation", "test")
 
@@ -28,11 +30,13 @@ class Corpus:
     """A corpus on disk.
 
     Attributes:
-        folder: Holds ``<task>/<split>.parquet`` and ``rejected/train.parquet``.
+        folder: Holds ``<task>/<split>.parquet`` and ``rejected/train.parquet``, and with syntactic control
+            ``control/<split>.parquet`` of each split that has rows.
         task: paraphrase or summary; also the name of its default configuration.
         rows: Rows of each split.
         rejected: Rejected rows kept in the release.
         statistics: Figures for the card.
+        control: Whether the targets were parsed for syntactic control.
     """
 
     folder: Path
@@ -40,14 +44,15 @@ class Corpus:
     rows: Mapping[str, int]
     rejected: int
     statistics: Mapping[str, float]
+    control: bool = False
 
-    def file(self, split: str) -> Path:
-        """The Parquet file of a split."""
-        return self.folder / self.task / f"{split}.parquet"
+    def file(self, split: str, config: str | None = None) -> Path:
+        """The Parquet file of a split, of the default configuration unless another is named."""
+        return self.folder / (config or self.task) / f"{split}.parquet"
 
-    def read(self, split: str) -> pa.Table:
-        """The rows of a split."""
-        return pq.read_table(self.file(split))
+    def read(self, split: str, config: str | None = None) -> pa.Table:
+        """The rows of a split, of the default configuration unless another is named."""
+        return pq.read_table(self.file(split, config))
 
 
 def split_of(context_id: str, holdout: float) -> str:
@@ -70,6 +75,7 @@ def assemble(
     rejected_rows: int,
     seed: int,
     deduplicate: DeduplicationSettings | None = None,
+    parser: Parser | None = None,
 ) -> Corpus:
     """Write the corpus of some judged shards.
 
@@ -85,6 +91,7 @@ def assemble(
         seed: Of that sample, and of near-duplicate removal.
         deduplicate: Also drop duplicates that are not equal to the letter, over all splits; they are rejected by
             ``deduplicate`` with score 0.
+        parser: Also write the pairs with the parse tree of their target, as the configuration ``control``.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".corpus-", dir=folder.parent))
@@ -98,12 +105,15 @@ def assemble(
             sample.add(shard.table("rejected"))
         rejected = sample.table()
         pq.write_table(rejected, scratch / "rejected" / "train.parquet", compression="zstd")
+        if parser is not None:
+            pairs = [scratch / task / f"{split}.parquet" for split in SPLITS if rows[split]]
+            write_control(pairs, scratch / "control", parser)
         scratch.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Corpus(folder, task, rows, rejected.num_rows, {**figures, **distinct.figures})
+    return Corpus(folder, task, rows, rejected.num_rows, {**figures, **distinct.figures}, parser is not None)
 
 
 def _write_kept(

@@ -4,85 +4,38 @@ Builders, trainers and the demo call these steps; each one leaves finished work 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lemonpress.corpora import Corpus, assemble, split_of
-from lemonpress.engine.store import Shard
+from lemonpress.building import Built, build_corpus
+from lemonpress.distilling import Distillation, distil, train_student, with_diversity
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, Score
 from lemonpress.evaluation.benchmark import load as load_benchmark
 from lemonpress.evaluation.systems import System, compare, perplexity_judge
 from lemonpress.evaluation.table import render as render_table
-from lemonpress.funnel import Step, merge
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
-from lemonpress.pressing import Pool, Run, judge, press, readings, score
-from lemonpress.publishing import release_base, release_corpus, release_student
-from lemonpress.recipes import Recipe, Task, digest
-from lemonpress.rows import corpus_schema
-from lemonpress.sources import Model, file_digest, resolve
+from lemonpress.pressing import Pool, Run, press
+from lemonpress.publishing import release_corpus, release_round
+from lemonpress.publishing_students import Bases, publish_base, release_student, resolve_base, training_facts
+from lemonpress.recipes import Recipe, Task
+from lemonpress.sources import Model, file_digest
+from lemonpress.students import contract as contracts
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import prompt, prompt_digest
-from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
 from lemonpress.students.settings import sft_config
-from lemonpress.students.train import Base, Training, fine_tune
-from lemonpress.weights import check_causal, ordinary_folder
+from lemonpress.students.train import Training, check_kind
+from lemonpress.students.tree import kind_of
+from lemonpress.weights import language_model_kind, ordinary_folder
 
 
-@dataclass(frozen=True)
-class Built:
-    """A corpus with the funnel that made it."""
-
-    corpus: Corpus
-    funnel: list[Step]
-
-
-def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
-    """Judge the pools for one corpus and write it: pairs, critics, rows.
-
-    Args:
-        run: The run.
-        name: A corpus of the recipe.
-        pools: Scored sentences, from `press`.
-    """
-    verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
-    shards = [shard for verdict in verdicts for shard in verdict.shards]
-    corpus = _assemble(run, name, shards, run.folder / "corpora" / name)
-    steps, reasons = readings(pools)
-    funnel = [*steps, *merge(verdict.funnel for verdict in verdicts)]
-    return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), funnel)
-
-
-@dataclass(frozen=True)
-class Bases:
-    """The student's base: its weights here, and the repository that names it."""
-
-    model: Model
-    base: Base
-    release: Release | None
-
-
-def publish_base(run: Run, to: Destination) -> Bases:
-    """Make sure that the student's base has a repository and a commit.
-
-    Package weights are released under their own name; a Hub model has both already.
-
-    Raises:
-        UserError: The base is a local folder, which nobody else could load.
-    """
-    student = run.recipe.student
-    assert student is not None
-    model = _student_base(run.recipe)
-    folder = ordinary_folder(model)
-    if student.model.startswith("package:"):
-        release = release_base(run, model, folder, to)
-        assert release.commit is not None
-        return Bases(model, Base(folder, release.repo_id, release.commit), release)
-    return Bases(model, Base(folder, model.id, model.commit), None)
+def publish_student_base(run: Run, to: Destination) -> Bases:
+    """Make sure that the base of the recipe's student has a repository and a commit."""
+    return publish_base(_student_base(run.recipe), run.recipe.namespace, to, run.recipe.name)
 
 
 def preflight(run: Run) -> None:
@@ -94,95 +47,20 @@ def preflight(run: Run) -> None:
     recipe = run.recipe
     if recipe.student is None:
         raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")
-    _student_base(recipe)
+    base = _student_base(recipe)
+    kind = language_model_kind(base, "student.model")
     for sft in (recipe.student.sft, {**recipe.student.sft, **recipe.student.distilled_sft}):
-        sft_config(sft, run.folder, recipe.seed)
+        check_kind(kind, recipe.student, sft_config(sft, recipe.seed))
     if recipe.benchmark:
+        if kind == "seq2seq" and run.teacher_model is None:
+            raise UserError("benchmark: a causal model measures fluency; name a teacher, or leave the benchmark out")
         for task in {corpus.task for corpus in recipe.corpora.values()}:
             load_benchmark(recipe.resolve_path(recipe.benchmark.path), task)
 
 
 def _student_base(recipe: Recipe) -> Model:
     assert recipe.student is not None
-    reference = recipe.student.model
-    model = resolve(reference, recipe.student.revision, where="student.model")
-    check_causal(model, "student.model")
-    if model.commit.startswith("sha256:") and not reference.startswith("package:"):
-        raise UserError(f"student.model: {reference} is a local folder; publish it first and give its Hub id")
-    return model
-
-
-def train_student(run: Run, base: Base, built: Mapping[str, Built]) -> Training:
-    """Fine-tune the student on the training splits of all corpora (paper, section 3.3, first stage)."""
-    student = run.recipe.student
-    assert student is not None
-    rows = run.folder / "training" / "round-0.parquet"
-    training_rows([(one.corpus.task, one.corpus.read("train")) for one in built.values()], rows)
-    return _fine_tune(run, rows, base, student.sft, 0, None)
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round of self-distillation.
-
-    Attributes:
-        fresh: The sources of the round, by corpus.
-        distilled: D_para: the student's own pairs that the critics kept, by corpus.
-        training: The student trained on them.
-    """
-
-    fresh: dict[str, list[dict[str, str]]]
-    distilled: dict[str, Built]
-    training: Training
-
-
-def self_distil(
-    run: Run,
-    base: Base,
-    pools: Sequence[Pool],
-    built: Mapping[str, Built],
-    student: Training,
-    earlier: Sequence[Round],
-) -> Round:
-    """One round: fresh teacher sentences, the student's candidates, the same critics, train again.
-
-    Args:
-        run: The run.
-        base: The student's base.
-        pools: Where fresh sentences come from.
-        built: The first corpora: their sentences are not fresh, their test contexts are left alone.
-        student: The student that writes, and that is trained further.
-        earlier: Rounds done before this one; their sources are not fresh either.
-
-    Raises:
-        UserError: The critics keep none of the student's pairs.
-    """
-    recipe, settings, number = run.recipe, run.recipe.self_distillation, len(earlier) + 1
-    assert settings is not None
-    assert recipe.student is not None
-    sentences = [shard for pool in pools for shard in pool.sentences]
-    distilled: dict[str, Built] = {}
-    fresh: dict[str, list[dict[str, str]]] = {}
-    for name, one in built.items():
-        task = one.corpus.task
-        used = {text for split in one.corpus.rows for row in _texts(one.corpus, split) for text in row}
-        used |= {row["source"] for round_ in earlier for row in round_.fresh[name]}
-        contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}
-        allowed = [key for key in contexts if split_of(key, recipe.corpora[name].holdout) == "train"]
-        fresh[name] = fresh_sentences(sentences, used, allowed, settings.sentences, recipe.seed + number)
-        shards = press_candidates(run.store, student.folder, task, fresh[name], settings, recipe.seed + number)
-        scores = score(run, shards, "from_first", f"{name}, round {number}", [name])
-        verdicts = judge(run, name, shards, scores, "from_first")
-        corpus = _assemble(run, name, verdicts.shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
-        distilled[name] = Built(corpus, verdicts.funnel)
-    rows = run.folder / "training" / f"round-{number}.parquet"
-    parts = [(one.corpus.task, one.corpus.read("train")) for one in distilled.values()]
-    if settings.union:
-        parts += [(one.corpus.task, one.corpus.read("train").select(["source", "target"])) for one in built.values()]
-    if training_rows(parts, rows) == 0:
-        raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
-    sft = {**recipe.student.sft, **recipe.student.distilled_sft}
-    return Round(fresh, distilled, _fine_tune(run, rows, base, sft, number, student))
+    return resolve_base(recipe.student.model, recipe.student.revision)
 
 
 def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[Task, dict[str, list[Score]]]:
@@ -212,7 +90,12 @@ def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[T
         }
         systems.append(System(name, key, cache(lambda folder=training.folder: Student.load(folder))))
     tasks: list[Task] = list(dict.fromkeys(corpus.task for corpus in recipe.corpora.values()))
-    judge_model = perplexity_judge(f"{base.base.id}@{base.model.commit}", base.base.folder)
+    # Perplexity is a causal model's: the base's, or the teacher's where the base is an encoder-decoder model.
+    fluent = (base.base.id, base.model.commit, base.base.folder)
+    if kind_of(base.base.folder) == "seq2seq":
+        assert run.teacher_model is not None
+        fluent = (run.teacher_model.id, run.teacher_model.commit, ordinary_folder(run.teacher_model))
+    judge_model = perplexity_judge(f"{fluent[0]}@{fluent[1]}", fluent[2])
     results: dict[Task, dict[str, list[Score]]] = {}
     for task in tasks:
         full = load_benchmark(recipe.resolve_path(settings.path), task)
@@ -233,19 +116,20 @@ def publish_student(
     corpora: Sequence[Release],
     table: str | None,
     to: Destination,
+    name: str | None = None,
 ) -> Release:
-    """Publish the last student of a run; its card counts all trainings, the first and every round's."""
-    first, *rounds = trainings
-    facts: dict[str, Any] = {
-        **{f"rows, {task}": count for task, count in first.rows.items()},
-        **{f"rows, {task}, self-distillation": sum(r.rows[task] for r in rounds) for task in first.rows if rounds},
-        "steps": sum(training.steps for training in trainings),
-        "tokens": sum(training.tokens for training in trainings),
-        "loss, first steps": round(first.first_loss, 3),
-        "loss, last steps": round(trainings[-1].last_loss, 3),
-    }
-    named = (base.base.id, base.base.commit)
-    return release_student(run, trainings[-1], named, base.model, corpora, facts, table, to)
+    """Publish the last student of some trainings; its card counts them all, the first and every round's.
+
+    Args:
+        run: The run.
+        base: What it was trained on.
+        trainings: The first, and those of the rounds up to this student's.
+        corpora: Releases that it was trained on.
+        table: Benchmark table.
+        to: Where it goes.
+        name: Repository name; the recipe's by default.
+    """
+    return release_student(run, trainings[-1], base, corpora, training_facts(trainings), table, to, name)
 
 
 def held_out_sentences(run: Run) -> list[str]:
@@ -257,9 +141,16 @@ def held_out_sentences(run: Run) -> list[str]:
 
 
 def read_back(
-    to: Destination, corpora: Sequence[tuple[Release, Task]], student: Release, sources: Sequence[str]
+    to: Destination, corpora: Sequence[tuple[Release, Task]], student: Release, tree: Path, sources: Sequence[str]
 ) -> dict[str, Any]:
     """Load releases by tag in a fresh process that has only ``HF_ENDPOINT`` set, and rewrite some sentences.
+
+    Args:
+        to: The Hub.
+        corpora: Releases and their tasks.
+        student: The student's release.
+        tree: What was released of it, for its prompts.
+        sources: Sentences that it rewrites for the first corpus's task.
 
     Returns:
         ``rows`` of each configuration and split, and the ``texts`` written.
@@ -270,46 +161,12 @@ def read_back(
     datasets = [
         (release.repo_id, config, release.tag)
         for release, task in corpora
-        for config in (task, "rejected")
+        for config in (task, "control", "rejected")
         if any(path.startswith(f"{config}/") for path, _ in release.files)
     ]
-    prompts = [prompt(task, source) for _, task in corpora[:1] for source in sources]
+    formats = contracts.read(tree, kind_of(tree)).formats
+    prompts = [prompt(task, source, formats) for _, task in corpora[:1] for source in sources]
     return read_in_fresh_process(to, datasets, (student.repo_id, student.tag), prompts)
-
-
-def _assemble(run: Run, name: str, shards: Sequence[Shard], folder: Path, holdout: float | None = None) -> Corpus:
-    settings = run.recipe.corpora[name]
-    schema = corpus_schema(run.panels[name].scores)
-    share = settings.holdout if holdout is None else holdout
-    return assemble(
-        shards, folder, settings.task, schema, share, settings.rejected_rows, run.recipe.seed, settings.deduplicate
-    )
-
-
-def _fine_tune(
-    run: Run, rows: Path, base: Base, sft: Mapping[str, Any], number: int, start: Training | None
-) -> Training:
-    """Train in a folder of its own content, so that another recipe's checkpoints are never in the way."""
-    settings = run.recipe.student
-    assert settings is not None
-    key = digest(
-        {
-            "rows": file_digest(rows),
-            "base": base.commit,
-            "student": settings.model_dump(mode="json"),
-            "sft": dict(sft),
-            "seed": run.recipe.seed,
-            "start": file_digest(start.folder / "model.safetensors") if start else None,
-        }
-    )
-    out = run.folder / "students" / f"round-{number}-{key[:12]}"
-    adapter = start.folder / "adapter" if start else None
-    return fine_tune(rows, base, settings, dict(sft), out, run.recipe.seed, resume=True, start=adapter)
-
-
-def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
-    table = corpus.read(split)
-    return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -321,9 +178,15 @@ class Walked:
     corpora: dict[str, Release]
     base: Bases
     students: dict[str, Training]
-    rounds: list[Round]
+    distillation: Distillation
+    rounds: list[Release]
     table: str | None
     student: Release
+
+    @property
+    def tree(self) -> Path:
+        """What was released of the student."""
+        return list(self.students.values())[-1].folder
 
 
 def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
@@ -342,29 +205,71 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
     pools = press(run)
     announce("Judge: pairs, critics, rows")
     built = {name: build_corpus(run, name, pools) for name in recipe.corpora}
-    _require_rows(built)
+    require_rows(built)
     announce(f"Release the corpora and the base to {to.endpoint}")
     releases = {name: release_corpus(run, name, one.corpus, one.funnel, to) for name, one in built.items()}
-    base = publish_base(run, to)
+    base = publish_student_base(run, to)
     announce("Train the student")
     student = train_student(run, base.base, built)
-    students = {"Student": student}
-    rounds: list[Round] = []
-    for number in range(1, (recipe.self_distillation.rounds if recipe.self_distillation else 0) + 1):
-        announce(f"Self-distillation, round {number}")
-        rounds.append(self_distil(run, base.base, pools, built, student, rounds))
-        student = rounds[-1].training
-        students[f"Student, self-distilled {number}x"] = student
+    distillation = distil(run, base.base, pools, built, student, announce)
+    students = {"Student": student} | {
+        f"Student, self-distilled {one.number}x": one.training for one in distillation.rounds
+    }
+    rounds = publish_rounds(run, base, student, distillation, list(releases.values()), to)
     table = None
     if recipe.benchmark:
         announce("Benchmark")
         table = benchmark_text(benchmark(run, base, students))
     announce("Release the student")
     released = publish_student(run, base, list(students.values()), list(releases.values()), table, to)
-    return Walked(pools, built, releases, base, students, rounds, table, released)
+    return Walked(pools, built, releases, base, students, distillation, rounds, table, released)
 
 
-def _require_rows(built: Mapping[str, Built]) -> None:
+def publish_rounds(
+    run: Run, base: Bases, first: Training, distillation: Distillation, corpora: Sequence[Release], to: Destination
+) -> list[Release]:
+    """Publish every round's corpora and student, where the recipe asks for it, as NAME-round-N.
+
+    Round 0 is the student before the first round, which wrote that round's corpora.
+
+    Returns:
+        The releases, in the order in which they were made.
+    """
+    settings, student = run.recipe.self_distillation, run.recipe.student
+    if settings is None or not settings.release:
+        return []
+    assert student is not None
+    trainings = [first]
+    used = list(corpora)
+    made = [publish_student(run, base, trainings, used, None, to, f"{student.name}-round-0")]
+    for one in distillation.rounds:
+        writer = made[-1]
+        own = [
+            release_round(
+                with_diversity(run, name, settings.diversity),
+                name,
+                built.corpus,
+                built.funnel,
+                one.number,
+                len(one.fresh[name]),
+                writer,
+                to,
+            )
+            for name, built in one.distilled.items()
+            if built.corpus.rows["train"]
+        ]
+        trainings.append(one.training)
+        used += own
+        made += [*own, publish_student(run, base, trainings, used, None, to, f"{student.name}-round-{one.number}")]
+    return made
+
+
+def require_rows(built: Mapping[str, Built]) -> None:
+    """Refuse to train where a corpus has no training pair.
+
+    Raises:
+        UserError: A corpus is empty.
+    """
     for name, one in built.items():
         if one.corpus.rows["train"] == 0:
             raise UserError(

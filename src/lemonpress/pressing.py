@@ -19,9 +19,18 @@ from lemonpress.errors import UserError
 from lemonpress.existing import read_pairs
 from lemonpress.funnel import Step, add_costs, merge
 from lemonpress.home import run_folder
-from lemonpress.recipes import CorpusSettings, PairRows, Recipe, SentenceSettings, TeacherContexts, digest
+from lemonpress.recipes import (
+    ControlSettings,
+    CorpusSettings,
+    PairRows,
+    Recipe,
+    SentenceSettings,
+    TeacherContexts,
+    digest,
+)
 from lemonpress.sentences import sample_sentences
 from lemonpress.sources import Model, resolve
+from lemonpress.syntax.parsers import Parser, find_parser
 from lemonpress.teachers.causal_lm import CausalTeacher
 from lemonpress.weights import check_causal, ordinary_folder
 
@@ -36,6 +45,7 @@ class Run:
         teacher_model: The resolved teacher; None where every pool is one of existing pairs.
         given: What was read from files or datasets, by pool: contexts, or pairs.
         panels: What judges each corpus.
+        parsers: What parses the targets of each corpus with syntactic control.
     """
 
     recipe: Recipe
@@ -43,6 +53,7 @@ class Run:
     teacher_model: Model | None
     given: Mapping[str, pa.Table] = field(repr=False)
     panels: Mapping[str, Panel] = field(repr=False)
+    parsers: Mapping[str, Parser] = field(repr=False)
 
     @classmethod
     def open(cls, recipe: Recipe) -> "Run":
@@ -56,6 +67,7 @@ class Run:
             teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
             check_causal(teacher, "teacher.model")
         panels = {name: _panel(name, corpus) for name, corpus in recipe.corpora.items()}
+        parsers = {name: _parser(name, corpus.control) for name, corpus in recipe.corpora.items() if corpus.control}
         given = {}
         for name, pool in recipe.contexts.items():
             if isinstance(pool, PairRows):
@@ -63,7 +75,7 @@ class Run:
                 given[name] = read_pairs(pool, name, recipe.resolve_path)
             elif not isinstance(pool, TeacherContexts):
                 given[name] = read_contexts(pool, name, recipe.resolve_path)
-        return cls(recipe, run_folder(recipe.name), teacher, given, panels)
+        return cls(recipe, run_folder(recipe.name), teacher, given, panels, parsers)
 
     @property
     def store(self) -> Store:
@@ -229,6 +241,11 @@ def _panel(name: str, corpus: CorpusSettings) -> Panel:
     critics = build(corpus.critics, partial(resolve, where=f"corpora.{name}.critics"))
     critics.sort(key=lambda critic: (critic.cost, critic.name))  # the order in a recipe decides nothing
     return Panel(critics, build_diversity(corpus.diversity, critics), corpus.pairs)
+
+
+def _parser(name: str, control: ControlSettings) -> Parser:
+    where = f"corpora.{name}.control"
+    return find_parser(control.parser, control.model, partial(resolve, where=where), where)
 
 
 def _check_columns(name: str, pool: PairRows, panels: Mapping[str, Panel]) -> None:

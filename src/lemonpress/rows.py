@@ -1,7 +1,7 @@
 """The typed rows between stages: Arrow schemas with every column documented.
 
-Shards of every stage are Parquet files with one of these schemas. Corpora are released with `corpus_schema` and
-`REJECTED`.
+Shards of every stage are Parquet files with one of these schemas. Corpora are released with `corpus_schema`,
+`CONTROL` and `REJECTED`.
 """
 
 import hashlib
@@ -71,10 +71,20 @@ REJECTED = pa.schema(
     ]
 )
 
-TRAINING = _schema(
-    ("task", pa.string(), "paraphrase or summary"),
-    ("source", pa.string(), "sentence to rewrite"),
-    ("target", pa.string(), "its rewriting"),
+TRAINING = pa.schema(
+    [
+        *_schema(
+            ("task", pa.string(), "paraphrase, summary or control"),
+            ("source", pa.string(), "sentence to rewrite"),
+            ("target", pa.string(), "its rewriting"),
+        ),
+        pa.field(
+            "tree",
+            pa.string(),
+            metadata={"description": "bracketed parse tree of the target, without words; null unless task is control"},
+        ),
+        pa.field("parser", pa.string(), metadata={"description": "key of the parser that made the tree"}),
+    ]
 )
 
 _PAIR = (
@@ -87,6 +97,13 @@ _PAIR = (
         "context of both, or their group in an existing corpus; none is in two splits",
     ),
     ("domain", pa.string(), "domain of the context"),
+)
+
+
+CONTROL = _schema(
+    *_PAIR,
+    ("tree", pa.string(), "bracketed parse tree of the target, without words"),
+    ("parser", pa.string(), "what parsed: kind, version, model and preparation of the tree"),
 )
 
 

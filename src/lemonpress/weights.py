@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lemonpress.errors import UserError
 from lemonpress.home import home
@@ -64,22 +64,31 @@ def merge_adapter(model: Model, target: Path) -> None:
     AutoTokenizer.from_pretrained(base).save_pretrained(target)
 
 
-def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
-    """Load a causal language model for inference.
+def load_model(
+    folder: Path, kind: Literal["causal", "seq2seq"], dtype: str = "auto", device: str = "auto"
+) -> tuple[Any, Any]:
+    """Load a language model for inference.
 
     Args:
         folder: Ordinary weights and tokenizer.
+        kind: causal or seq2seq (encoder-decoder).
         dtype: float32, bfloat16, float16, or ``auto``: bfloat16 where the device computes it natively.
         device: ``auto`` takes the first GPU where there is one, else the CPU.
 
     Returns:
         (model in evaluation mode, tokenizer).
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     place = pick_device(device)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
+    auto = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
+    model = auto.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
     return model, AutoTokenizer.from_pretrained(folder)
+
+
+def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
+    """Load a causal language model for inference; see `load_model`."""
+    return load_model(folder, "causal", dtype, device)
 
 
 def pick_device(device: str) -> str:
@@ -101,14 +110,28 @@ def check_causal(model: Model, where: str) -> None:
     Raises:
         UserError: It is an adapter, its configuration names another architecture, or it has no safetensors weights.
     """
+    if language_model_kind(model, where) != "causal":
+        name = (architectures(read_config(model, where)) or ["encoder-decoder model"])[0]
+        raise UserError(f"{where}: {model.id} is a {name}; give a causal language model")
+
+
+def language_model_kind(model: Model, where: str) -> Literal["causal", "seq2seq"]:
+    """Whether a model is a causal or an encoder-decoder language model, told before anything is loaded.
+
+    Raises:
+        UserError: It is an adapter, its configuration names neither, or it has no safetensors weights.
+    """
     if model.gguf is not None:
-        return
+        return "causal"
     if model.base is not None:
         raise UserError(f"{where}: {model.id} is an adapter; merge it into {model.base.id} and give the merged model")
-    names = architectures(read_config(model, where))
-    if names and not any("CausalLM" in name or "LMHead" in name for name in names):
-        raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal language model")
+    config = read_config(model, where)
+    names = architectures(config)
+    writes = any(mark in name for name in names for mark in ("CausalLM", "LMHead", "ConditionalGeneration"))
+    if names and not writes:
+        raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal or encoder-decoder language model")
     check_weights(model, where)
+    return "seq2seq" if config.get("is_encoder_decoder") else "causal"
 
 
 def pick_dtype(dtype: str, device: str) -> "torch.dtype":

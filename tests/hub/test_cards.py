@@ -34,6 +34,7 @@ from lemonpress.hub.release import release
 from lemonpress.recipes import Recipe
 from lemonpress.rows import REJECTED, corpus_schema, describe
 from lemonpress.sources import Model
+from lemonpress.students.contract import Contract
 
 FUNNEL = [
     Step("sentences", 400, 310, 2.5),
@@ -101,6 +102,7 @@ def model_card() -> ModelCard:
         training={"steps": 120, "learning rate": 2e-4},
         table_markdown="| System | iBLEU |\n| --- | ---: |\n| Student | 11.0 |",
         provenance=made(),
+        contract=Contract(),
     )
 
 

@@ -20,6 +20,7 @@ from lemonpress.hub.local.server import LocalHub, running
 from lemonpress.hub.provenance import provenance
 from lemonpress.hub.release import Release, release
 from lemonpress.recipes import load_recipe
+from lemonpress.students.contract import Contract
 from lemonpress.students.prompts import prompt
 
 sys.path.insert(0, str(asset("spaces/paraphraser")))
@@ -73,6 +74,7 @@ def tiny_release(space_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) 
         base_commit="0" * 40,
         datasets=(),
         prompts={"paraphrase": prompt("paraphrase", _SENTENCES[0])},
+        contract=Contract(),
         training={},
         table_markdown=None,
         provenance=origin,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from student_rows import COMMIT, ROWS, SETTINGS, write_rows
 
+from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
 
 
@@ -23,6 +24,6 @@ def train(base: Base, tmp_path: Path) -> Callable[..., Training]:
     def run(folder: str, rows: list[dict[str, str]] = ROWS, resume: bool = False, **sft: Any) -> Training:
         file = write_rows(tmp_path / f"{folder}.parquet", rows)
         plain = {"bf16": False, "max_steps": 1, "per_device_train_batch_size": 16}
-        return fine_tune(file, base, SETTINGS, {**plain, **sft}, tmp_path / folder, 0, resume)
+        return fine_tune(file, base, SETTINGS, sft_config({**plain, **sft}, 0), tmp_path / folder, resume)
 
     return run

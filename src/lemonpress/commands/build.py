@@ -30,8 +30,8 @@ def build_program(task: Task, description: str, argv: Sequence[str] | None = Non
 
 
 def _build(task: Task, args: argparse.Namespace) -> int:
+    from lemonpress.building import build_corpus
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import build_corpus
     from lemonpress.pressing import Run, press
     from lemonpress.publishing import release_corpus
 

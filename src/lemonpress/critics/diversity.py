@@ -53,6 +53,8 @@ class Diversity:
                 return f"best pair of each clique of pairs {joined}"
             case "two_pass":
                 return "pairs joined where entailment is the likeliest label, on sources, then on targets"
+            case "least_overlap":
+                return "of the pairs of one source the one with the lowest ROUGE-L"
 
     def select(self, tables: Tables, sources: Index, targets: Index, seed: int) -> Selection:
         """Keep one pair of every group.
@@ -75,6 +77,8 @@ class Diversity:
                 return self._cliques(tables, sources, targets, seed)
             case "two_pass":
                 return self._two_pass(tables, sources, targets, seed)
+            case "least_overlap":
+                return _least_overlap(tables.shard, sources, targets, seed)
 
     def _components(self, tables: Tables, sources: Index, targets: Index, seed: int) -> Selection:
         """Algorithm 1: the arg-max of score(x, y) + score(y, x) of each connected component.
@@ -163,6 +167,15 @@ class Diversity:
             return np.array([other == one or int(one) * total + int(other) in edges for other in others])
 
         return same
+
+
+def _least_overlap(shard: Shard, sources: Index, targets: Index, seed: int) -> Selection:
+    from lemonpress.metrics.rouge import rouge_l_pairs, tokenize
+
+    overlap = np.round(rouge_l_pairs(tokenize(shard.sentences), sources, targets), 4)
+    same, component = np.unique(sources, return_inverse=True)
+    sizes = np.bincount(component, minlength=len(same))[component]
+    return Selection(_best(component, -overlap, _ties(shard, sources, targets, seed)), sizes)
 
 
 class _Links:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lemonpress.assets import asset
 from lemonpress.funnel import Step, render
+from lemonpress.students.contract import Contract
 
 if TYPE_CHECKING:
     from huggingface_hub import CardData
@@ -62,6 +63,7 @@ class CorpusCard:
         critics: Name of each critic, and what it asked of a pair.
         contexts: Where the contexts came from, as a sentence.
         existing: Existing corpora whose pairs were filtered, with commits.
+        control: What the configuration ``control`` holds and how its trees were made, as a sentence; None without one.
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
             does not change between runs.
         notes: Sentences on licences and limits that this run's models bring.
@@ -83,6 +85,7 @@ class CorpusCard:
     critics: Sequence[tuple[str, str]]
     contexts: str
     existing: Sequence[str] = ()
+    control: str | None = None
     endpoint: str | None = None
     notes: Sequence[str] = ()
     language: str = "en"
@@ -106,6 +109,8 @@ class ModelCard:
         provenance: Content of ``provenance.json``.
         endpoint: As in `CorpusCard`.
         notes: As in `CorpusCard`.
+        contract: Of a student, what it was trained to do.
+        adapter: Of a student, whether it was trained with LoRA, so that ``adapter/`` lies beside the merged weights.
         language: Language code.
     """
 
@@ -122,7 +127,14 @@ class ModelCard:
     provenance: Mapping[str, Any]
     endpoint: str | None = None
     notes: Sequence[str] = ()
+    contract: Contract | None = None
+    adapter: bool = True
     language: str = "en"
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it is an encoder-decoder model."""
+        return self.contract is not None and self.contract.kind == "seq2seq"
 
 
 @dataclass(frozen=True)
@@ -199,21 +211,25 @@ def render_model_card(card: ModelCard) -> str:
     """Render README.md of a model repository.
 
     Raises:
-        ValueError: There is no prompt to show.
+        ValueError: There is no prompt to show, or a student has no contract.
     """
     from huggingface_hub import ModelCardData
 
     if not card.prompts:
         raise ValueError(f"{card.repo_id}: a model card needs at least one prompt to show")
-    tags = ["lemonpress", *(["paraphrase", "summary", "distillation", "lora"] if card.kind == "student" else [])]
+    if card.kind == "student" and card.contract is None:
+        raise ValueError(f"{card.repo_id}: a student's card needs its contract")
+    contract = card.contract or Contract()
+    own = [*contract.tasks, "distillation", *(["lora"] if card.adapter else [])] if card.kind == "student" else []
     data = ModelCardData(
         base_model=card.base_id if _HUB_ID.fullmatch(card.base_id) else None,
         datasets=[repo_id for repo_id, _ in card.datasets] or None,
         language=card.language,
         library_name="transformers",
         license=card.licence,
-        pipeline_tag="text-generation",
-        tags=tags,
+        # The Hub has no tag for rewriting with an encoder-decoder model; summarization is the nearest that it knows.
+        pipeline_tag="summarization" if card.encodes and "summary" in contract.tasks else "text-generation",
+        tags=["lemonpress", *own],
     )
     return render_template("cards/model_card.md.jinja", data, card=card, name=_name(card.repo_id))
 

@@ -32,7 +32,7 @@ _PACKAGES = (
 
 
 def provenance(
-    recipe: Recipe,
+    recipe: Recipe | Mapping[str, Any],
     models: Mapping[str, Model],
     seeds: Mapping[str, int],
     funnel: Sequence[Step],
@@ -44,7 +44,7 @@ def provenance(
     There are no times and no host in it, and a local path is cut down to its last name.
 
     Args:
-        recipe: The whole recipe.
+        recipe: The whole recipe, or the settings of a training.
         models: Every model that took part, by role such as ``teacher``.
         seeds: Seeds by what they seed.
         funnel: What each step saw and kept; empty for a model.
@@ -55,7 +55,7 @@ def provenance(
     Returns:
         A value for ``provenance.json``.
     """
-    settings = recipe.model_dump(mode="json")
+    settings = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else dict(recipe)
     if sections is not None:
         settings = {key: value for key, value in settings.items() if key in sections}
     settings = _without_paths(settings)

@@ -12,7 +12,7 @@ def main() -> None:
     """Load every dataset configuration and the model of the request, rewrite its prompts, answer in JSON."""
     request: dict[str, Any] = json.load(sys.stdin)
     from datasets import load_dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     rows = {}
     for repo, config, revision in request["datasets"]:
@@ -20,12 +20,14 @@ def main() -> None:
         rows[f"{repo} ({config})"] = {split: len(table) for split, table in splits.items()}
     repo, revision = request["model"]
     tokenizer = AutoTokenizer.from_pretrained(repo, revision=revision)
-    model = AutoModelForCausalLM.from_pretrained(repo, revision=revision)
+    encodes = AutoConfig.from_pretrained(repo, revision=revision).is_encoder_decoder
+    model = (AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM).from_pretrained(repo, revision=revision)
     texts = []
     for prompt in request["prompts"]:
         inputs = tokenizer(prompt, return_tensors="pt")
         output = model.generate(**inputs, max_new_tokens=64, do_sample=False)
-        texts.append(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip())
+        start = 0 if encodes else inputs["input_ids"].shape[1]
+        texts.append(tokenizer.decode(output[0, start:], skip_special_tokens=True).strip())
     json.dump({"rows": rows, "texts": texts}, sys.stdout)
 
 

@@ -15,13 +15,13 @@ from lemonpress.hub.destination import Destination
 def read_in_fresh_process(
     to: Destination, datasets: Sequence[tuple[str, str, str]], model: tuple[str, str], prompts: Sequence[str]
 ) -> dict[str, Any]:
-    """Load datasets and a causal model with the stock clients, ``HF_ENDPOINT`` set and nothing else of ours.
+    """Load datasets and a language model with the stock clients, ``HF_ENDPOINT`` set and nothing else of ours.
 
     Args:
         to: The Hub.
         datasets: Repository, configuration and revision of each.
         model: Repository and revision.
-        prompts: What the model continues, greedily.
+        prompts: What the model continues or answers, greedily.
 
     Returns:
         ``rows`` of each configuration and split, and the ``texts`` written.

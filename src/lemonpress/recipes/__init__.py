@@ -29,6 +29,7 @@ from lemonpress.recipes.load import (
 from lemonpress.recipes.schema import (
     BenchmarkSettings,
     ContextSettings,
+    ControlSettings,
     CorpusSettings,
     DatasetContexts,
     DeduplicationSettings,
@@ -39,9 +40,11 @@ from lemonpress.recipes.schema import (
     SelfDistillationSettings,
     SentenceSettings,
     StudentSettings,
+    StudentTask,
     Task,
     TeacherContexts,
     TeacherSettings,
+    TrainingData,
 )
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "ClassifierSettings",
     "CompressionSettings",
     "ContextSettings",
+    "ControlSettings",
     "CopiedContextSettings",
     "CorpusSettings",
     "CriticSettings",
@@ -70,10 +74,12 @@ __all__ = [
     "SentenceSettings",
     "SimilaritySettings",
     "StudentSettings",
+    "StudentTask",
     "SyntaxSettings",
     "Task",
     "TeacherContexts",
     "TeacherSettings",
+    "TrainingData",
     "add_recipe_arguments",
     "critic_name",
     "digest",

@@ -7,6 +7,14 @@ from pydantic import Field, model_validator
 from lemonpress.recipes.base import Section
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+ParserName = Annotated[
+    Literal["stanza", "spacy"],
+    Field(description="stanza: constituency trees, as in the paper; spacy: dependency trees, offline"),
+]
+ParserModel = Annotated[
+    str | None,
+    Field(description="spacy: pipeline, package:NAME or a folder; stanza: folder of its models; by default its own"),
+]
 PrecisionName = Literal["float32", "bfloat16"]
 # Left out of dumps where it is the default: dumps are part of shard keys, and those of shipped shards are older.
 Precision = Annotated[
@@ -148,12 +156,8 @@ class SyntaxSettings(Section):
     """Tree edit distance of the parses: too little is no paraphrase (paper, section 3.2: at least 12)."""
 
     critic: Literal["syntax"]
-    parser: Literal["stanza", "spacy"] = Field(
-        "stanza", description="stanza: constituency trees, as in the paper; spacy: dependency trees, offline"
-    )
-    model: str | None = Field(
-        None, description="spacy: pipeline, package:NAME or a folder; stanza: folder of its models; by default its own"
-    )
+    parser: ParserName = "stanza"
+    model: ParserModel = None
     min: int | None = Field(
         None, ge=1, description="smallest allowed distance; the parser's documented one by default"
     )
@@ -187,10 +191,11 @@ class DiversitySettings(Section):
     Two pairs are joined when their sources or their targets score above ``above`` on the edge scorer.
     """
 
-    method: Literal["components", "cliques", "two_pass"] = Field(
+    method: Literal["components", "cliques", "two_pass", "least_overlap"] = Field(
         "components",
         description="components: Algorithm 1 of the paper; cliques: no chains, all pairs of a group are joined; "
-        "two_pass: the official code, joined where entailment is the likeliest label",
+        "two_pass: the official code, joined where entailment is the likeliest label; least_overlap: of the pairs of "
+        "one source the one with the lowest ROUGE-L, as the official code's self-distillation",
     )
     edges: Literal["entailment", "similarity"] = Field("entailment", description="the critic whose scores join pairs")
     above: float = Field(

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lemonpress.assets import find_file
 from lemonpress.recipes.base import Section
-from lemonpress.recipes.critics import CriticSettings, DiversitySettings, critic_name
+from lemonpress.recipes.critics import CriticSettings, DiversitySettings, ParserModel, ParserName, critic_name
 
 
 def _not_a_git_name(name: str) -> str:
@@ -17,6 +17,7 @@ def _not_a_git_name(name: str) -> str:
 
 
 Task = Literal["paraphrase", "summary"]
+StudentTask = Literal["paraphrase", "summary", "control"]
 _COLUMNS = ("id", "source", "target", "context_id", "domain", "diversity", "deduplicate", "reverse_entailment")
 Name = Annotated[
     str,
@@ -142,6 +143,13 @@ class DeduplicationSettings(Section):
     )
 
 
+class ControlSettings(Section):
+    """Parse trees of a paraphrase corpus's targets, for syntactic control (paper, section 3.4: constituency trees)."""
+
+    parser: ParserName = "stanza"
+    model: ParserModel = None
+
+
 class CorpusSettings(Section):
     """One corpus: its task, its critics and its splits."""
 
@@ -154,8 +162,20 @@ class CorpusSettings(Section):
     critics: list[CriticSettings] = Field(min_length=1, description="every critic must accept a pair; order is free")
     diversity: DiversitySettings | None = Field(None, description="one pair per meaning; off when absent")
     deduplicate: DeduplicationSettings | None = Field(None, description="over the whole corpus; off when absent")
+    # Left out of dumps where it is absent: dumps are part of the provenance of releases that are older.
+    control: ControlSettings | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="paraphrases: also write each pair with the parse tree of its target; off when absent",
+    )
     holdout: float = Field(0.1, ge=0, lt=0.5, description="share of contexts in each of validation and test")
     rejected_rows: int = Field(2000, ge=0, description="rejected pairs published for each critic, a seeded sample")
+
+    @model_validator(mode="after")
+    def _control_of_paraphrases(self) -> Self:
+        if self.control and self.task != "paraphrase":
+            raise ValueError(f"control is for paraphrase corpora, and this one's task is {self.task}; remove it")
+        return self
 
     @model_validator(mode="after")
     def _scored_edges(self) -> Self:
@@ -185,24 +205,89 @@ class StudentSettings(Section):
     name: Name = Field(description="repository name of the published student")
     model: str = Field(description="base: Hub id, local folder, or package:NAME")
     revision: str | None = None
-    lora: LoraSettings = LoraSettings()
+    kind: Literal["causal", "seq2seq"] | None = Field(
+        None, description="what the base must be: causal, or seq2seq (T5, BART); told from its configuration if null"
+    )
+    lora: LoraSettings | None = Field(LoraSettings(), description="adapter; null trains all weights")
     max_rows: int | None = Field(None, ge=1, description="train on at most so many rows a task, a seeded sample")
+    length_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the summary rows whose prompt names the number of words, so that a length can be asked "
+        "for (ours)",
+    )
+    early_stopping: int | None = Field(
+        None, ge=1, description="stop after so many evaluations without a better one, and publish the best"
+    )
+    written_rows: int = Field(
+        0, ge=0, description="validation rows that the student also rewrites at each evaluation, greedily"
+    )
     sft: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
     distilled_sft: dict[str, Any] = Field(
         default_factory=dict, description="fields of trl.SFTConfig that differ in self-distillation rounds"
     )
 
 
+class TrainingData(Section):
+    """Rows that a student is trained on: a file, a dataset's folder or a dataset on the Hub."""
+
+    path: str = Field(
+        min_length=1,
+        description="dataset id on the Hub, a folder, or a file: .jsonl, .jsonl.gz, .csv, .tsv (without quotes) "
+        "or .parquet",
+    )
+    revision: str | None = Field(None, description="commit or tag of a Hub dataset")
+    config: str | None = Field(None, description="configuration of a dataset; the only or default one if null")
+    split: str = Field("train", description="split of a dataset; files have none")
+    task: StudentTask | None = Field(None, description="of every row; if null, the task column says it row by row")
+    task_column: str = Field("task", description="column of the task: paraphrase, summary or control")
+    source_column: str = Field("source", description="column of the sentence to rewrite")
+    target_column: str = Field("target", description="column of its rewriting")
+    tree_column: str = Field("tree", description="control: column of the target's bracketed parse tree")
+    parser_column: str = Field("parser", description="control: column of the key of the parser that made the tree")
+    weight: float = Field(
+        1.0,
+        gt=0,
+        description="passes over the rows: 0.5 takes a seeded half of them, 2 each twice, 1.5 each once and a seeded "
+        "half again; at least one row is taken",
+    )
+    count: int | None = Field(None, ge=1, description="read at most so many rows; all of them by default")
+    licence: str = Field("unknown", description="SPDX-like identifier that a released student inherits")
+
+
 class SelfDistillationSettings(Section):
     """Rounds of self-distillation (paper, section 3.3): the student's own pairs, the same critics, train again."""
 
-    rounds: int = Field(1, ge=1)
+    rounds: int = Field(1, ge=1, description="at most so many")
     sentences: int = Field(ge=1, description="fresh teacher sentences a round and task")
-    candidates: int = Field(10, ge=1, description="student samples for each sentence (official code: 10)")
-    top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass (official code: 0.9)")
+    candidates: int = Field(10, ge=1, description="the student's texts for each sentence (official code: 10)")
+    beams: int | None = Field(
+        None, ge=1, description="search with so many beams, at least one a candidate, instead of sampling"
+    )
+    top_p: float = Field(0.9, gt=0, le=1, description="nucleus mass of samples (official code: 0.9)")
     temperature: float = Field(0.7, gt=0, description="sampling temperature (official code: 0.7)")
     max_new_tokens: int = Field(64, ge=8)
+    diversity: DiversitySettings | None = Field(
+        None, description="what keeps one of a source's survivors; as in each corpus by default"
+    )
     union: bool = Field(False, description="train on the first corpus too (paper: no)")
+    stop: Literal["never", "yield", "validation"] = Field(
+        "never",
+        description="end before the last round: yield, when no larger share of the sources gives a kept pair than in "
+        "the round before; validation, when the critics accept no more of the new student's greedy rewritings of "
+        "held-out sentences than of the one before, which is then the result",
+    )
+    held_out: int = Field(100, ge=1, description="sentences of validation contexts for stop: validation, a task")
+    release: bool = Field(
+        False, description="release the corpora and the student of every round, as NAME-round-N; else the last student"
+    )
+
+    @model_validator(mode="after")
+    def _beams_for_candidates(self) -> Self:
+        if self.beams is not None and self.beams < self.candidates:
+            raise ValueError(f"{self.beams} beams give no {self.candidates} candidates; raise beams")
+        return self
 
 
 class BenchmarkSettings(Section):

@@ -1,6 +1,7 @@
-"""Batched decoding of a causal model: samples share their source's prefill, and finished rows stop costing."""
+"""Batched decoding of students: samples share their source's prefill, and finished rows stop costing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +24,10 @@ def decode(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> list[list[str]]:
-    """Continue a batch of prompts.
+    """Continue a batch of prompts, or answer it where the model has an encoder.
 
     Args:
-        model: Causal language model in evaluation mode.
+        model: Causal or encoder-decoder language model in evaluation mode.
         tokenizer: Its tokenizer.
         prompts: Texts; special tokens are added as the tokenizer does.
         noise: Uniform numbers in [0, 1), shape (prompts, samples, max_new_tokens): row [i, j] alone decides sample j
@@ -44,16 +45,155 @@ def decode(
     with torch.inference_mode():
         samples = 1 if noise is None else noise.shape[1]
         rows = None if noise is None else torch.from_numpy(noise.reshape(-1, noise.shape[2]))
-        tokens = _decode(model, tokenizer, prompts, samples, rows, ends, max_new_tokens, temperature, top_p)
+        begin = _Encoded.begin if model.config.is_encoder_decoder else _Continued.begin
+        state, logits = begin(model, tokenizer, prompts, samples)
+        tokens = _decode(state, logits, rows, ends, max_new_tokens, temperature, top_p)
     texts = tokenizer.batch_decode(tokens, skip_special_tokens=True)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 
+def beams(
+    model: Any, tokenizer: Any, prompts: Sequence[str], n: int, width: int, ends: Sequence[int], max_new_tokens: int
+) -> list[list[str]]:
+    """The likeliest texts by beam search, with the stock `generate`.
+
+    Args:
+        model: As for `decode`.
+        tokenizer: Its tokenizer.
+        prompts: As for `decode`.
+        n: Texts a prompt, the likeliest first.
+        width: Beams, at least `n`.
+        ends: Tokens that end a text.
+        max_new_tokens: Tokens a text at most.
+
+    Returns:
+        For each prompt `n` texts, without special tokens.
+    """
+    import torch
+
+    batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left").to(model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            **batch,
+            num_beams=width,
+            num_return_sequences=n,
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=list(ends),
+        )
+    start = 0 if model.config.is_encoder_decoder else batch.input_ids.shape[1]
+    texts = tokenizer.batch_decode(output[:, start:], skip_special_tokens=True)
+    return [texts[place : place + n] for place in range(0, len(texts), n)]
+
+
+@dataclass
+class _Continued:
+    """A causal model in the middle of some texts: cache, mask of real tokens, position of the next token."""
+
+    model: Any
+    cache: Any
+    mask: "torch.Tensor"
+    position: "torch.Tensor"
+
+    @classmethod
+    def begin(
+        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int
+    ) -> tuple["_Continued", "torch.Tensor"]:
+        """Read the prompts once; returns the state of all samples and the logits of their first tokens."""
+        batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left").to(model.device)
+        mask = batch.attention_mask
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        output = model(
+            input_ids=batch.input_ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
+        )
+        cache, logits = output.past_key_values, output.logits[:, -1]
+        if samples > 1:
+            cache.batch_repeat_interleave(samples)
+            logits, mask = (value.repeat_interleave(samples, dim=0) for value in (logits, mask))
+        return cls(model, cache, mask, mask.sum(dim=1, keepdim=True)), logits
+
+    def keep(self, rows: "torch.Tensor") -> None:
+        """Go on with these rows alone."""
+        self.cache.batch_select_indices(rows)
+        self.mask, self.position = self.mask[rows], self.position[rows]
+
+    def step(self, tokens: "torch.Tensor") -> "torch.Tensor":
+        """Logits after one more token a row."""
+        import torch
+
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], dim=1)
+        output = self.model(
+            input_ids=tokens[:, None],
+            attention_mask=self.mask,
+            position_ids=self.position,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self.position = self.position + 1
+        return output.logits[:, -1]
+
+
+@dataclass
+class _Encoded:
+    """A decoder in the middle of some texts: cache, and what it attends to."""
+
+    model: Any
+    cache: Any
+    encoded: Any
+    mask: "torch.Tensor"
+
+    @classmethod
+    def begin(
+        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int
+    ) -> tuple["_Encoded", "torch.Tensor"]:
+        """Encode the prompts once; returns the state of all samples and the logits of their first tokens."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        batch = tokenizer(list(prompts), return_tensors="pt", padding=True).to(model.device)
+        settings = model.generation_config
+        encoded = model.get_encoder()(**batch).last_hidden_state
+        first = torch.full((len(prompts), 1), settings.decoder_start_token_id, device=model.device)
+        output = model(
+            encoder_outputs=BaseModelOutput(encoded),
+            attention_mask=batch.attention_mask,
+            decoder_input_ids=first,
+            use_cache=True,
+        )
+        state = cls(model, output.past_key_values, encoded, batch.attention_mask)
+        logits = output.logits[:, -1]
+        if settings.forced_bos_token_id is not None:  # the first token is given, not drawn: BART's <s>
+            logits = state.step(torch.full((len(prompts),), settings.forced_bos_token_id, device=model.device))
+        if samples > 1:
+            state.cache.batch_repeat_interleave(samples)
+            state.encoded, state.mask, logits = (
+                value.repeat_interleave(samples, dim=0) for value in (state.encoded, state.mask, logits)
+            )
+        return state, logits
+
+    def keep(self, rows: "torch.Tensor") -> None:
+        """Go on with these rows alone."""
+        self.cache.batch_select_indices(rows)
+        self.encoded, self.mask = self.encoded[rows], self.mask[rows]
+
+    def step(self, tokens: "torch.Tensor") -> "torch.Tensor":
+        """Logits after one more token a row."""
+        from transformers.modeling_outputs import BaseModelOutput
+
+        output = self.model(
+            encoder_outputs=BaseModelOutput(self.encoded),
+            attention_mask=self.mask,
+            decoder_input_ids=tokens[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        return output.logits[:, -1]
+
+
 def _decode(
-    model: Any,
-    tokenizer: Any,
-    prompts: Sequence[str],
-    samples: int,
+    state: _Continued | _Encoded,
+    logits: "torch.Tensor",
     noise: "torch.Tensor | None",
     ends: Sequence[int],
     max_new_tokens: int,
@@ -62,23 +202,11 @@ def _decode(
 ) -> list[list[int]]:
     import torch
 
-    device = model.device
-    batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left").to(device)
-    mask = batch.attention_mask
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = model(
-        input_ids=batch.input_ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
-    )
-    cache = output.past_key_values
-    logits = output.logits[:, -1]
-    if samples > 1:
-        cache.batch_repeat_interleave(samples)
-        logits, mask = (value.repeat_interleave(samples, dim=0) for value in (logits, mask))
-    position = mask.sum(dim=1, keepdim=True)
-    running = torch.arange(len(mask))
+    device = logits.device
+    running = torch.arange(len(logits))
     stops = torch.tensor(ends, device=device)
-    tokens: list[list[int]] = [[] for _ in range(len(mask))]
-    open_rows = torch.ones(len(mask), dtype=torch.bool)
+    tokens: list[list[int]] = [[] for _ in range(len(logits))]
+    open_rows = torch.ones(len(logits), dtype=torch.bool)
     for step in range(max_new_tokens):
         if noise is None:
             chosen = logits.argmax(dim=-1)
@@ -96,16 +224,7 @@ def _decode(
         if len(running) - left >= max(1, _COMPACT_SHARE * len(running)):
             keep = alive.nonzero().flatten()
             there = keep.to(device)
-            cache.batch_select_indices(there)
-            chosen, mask, position, running = chosen[there], mask[there], position[there], running[keep]
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        logits = model(
-            input_ids=chosen[:, None],
-            attention_mask=mask,
-            position_ids=position,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        position = position + 1
+            state.keep(there)
+            chosen, running = chosen[there], running[keep]
+        logits = state.step(chosen)
     return tokens

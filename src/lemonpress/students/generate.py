@@ -2,31 +2,53 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 import numpy as np
 
-from lemonpress.recipes import Task
+from lemonpress.critics.base import Critic
+from lemonpress.errors import UserError
+from lemonpress.recipes import StudentTask
 from lemonpress.sources import resolve
+from lemonpress.students import contract as contracts
+from lemonpress.students.candidates import best
+from lemonpress.students.contract import Contract
+from lemonpress.students.control import follow, linearised
+from lemonpress.students.decode import beams as search
 from lemonpress.students.decode import decode
+from lemonpress.students.linear import special_tokens
 from lemonpress.students.prompts import chat_messages, parse, prompt
+from lemonpress.syntax.parsers import Parser
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
-from lemonpress.weights import check_causal, load_causal, ordinary_folder
+from lemonpress.weights import language_model_kind, load_model, ordinary_folder
 
 _BATCH_ROWS = 64
+_POOL = 4  # candidates written for each one wanted, where the best are chosen
+
+
+class Decoding(TypedDict, total=False):
+    """How texts are written; see `Student.generate` for each value and its default."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    seed: int
+    beams: int
+    progress: Callable[[int], object]
 
 
 @dataclass(frozen=True)
-class _Causal(ABC):
-    """A causal language model that answers one prompt a source."""
+class _Writer(ABC):
+    """A language model that answers one prompt a source."""
 
     one_line: ClassVar[bool] = True  # a line break ends the answer
 
     model: Any
     tokenizer: Any
     ends: tuple[int, ...]
+    contract: Contract = field(default_factory=Contract)
 
     @classmethod
     def load(
@@ -47,19 +69,29 @@ class _Causal(ABC):
             dtype: float32, bfloat16, float16, or ``auto``: bfloat16 where the device computes it natively.
 
         Raises:
-            UserError: The model cannot be found or reached, or is no causal language model of its own.
+            UserError: The model cannot be found or reached, or is no language model of its own.
         """
         reference = str(folder_or_repo.absolute()) if isinstance(folder_or_repo, Path) else folder_or_repo
         found = resolve(reference, revision, endpoint, where="student")
-        check_causal(found, "student")
-        model, tokenizer = load_causal(ordinary_folder(found), dtype, device)
+        kind = language_model_kind(found, "student")
+        folder = ordinary_folder(found)
+        contract = contracts.read(folder, kind)
+        model, tokenizer = load_model(folder, kind, dtype, device)
+        return cls.of(model, tokenizer, contract)
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, contract: Contract) -> Self:
+        """Wrap a loaded model in evaluation mode."""
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
-        return cls(model, tokenizer, tuple(end_tokens(tokenizer, model.generation_config, cls.one_line)))
+        newline = cls.one_line and contract.kind == "causal"
+        trees = special_tokens(contract.parts) if contract.parts else []
+        ends = {*end_tokens(tokenizer, model.generation_config, newline), *tokenizer.convert_tokens_to_ids(trees)}
+        return cls(model, tokenizer, tuple(sorted(ends)), contract)
 
     def generate(
         self,
-        task: Task,
+        task: StudentTask,
         sources: Sequence[str],
         n: int = 1,
         temperature: float = 0.7,
@@ -68,6 +100,9 @@ class _Causal(ABC):
         seed: int = 0,
         greedy: bool = False,
         progress: Callable[[int], object] | None = None,
+        beams: int | None = None,
+        trees: Sequence[str] | None = None,
+        words: int | None = None,
     ) -> list[list[str]]:
         """Rewrite sentences.
 
@@ -76,41 +111,45 @@ class _Causal(ABC):
         with the shape of a batch. The same call gives the same texts.
 
         Args:
-            task: paraphrase or summary.
+            task: paraphrase, summary or control.
             sources: Sentences.
-            n: Samples for each source, duplicates kept; 1 with `greedy`.
-            temperature: Softmax temperature.
-            top_p: Nucleus mass.
-            max_new_tokens: Tokens a sample at most.
+            n: Texts for each source, duplicates kept; 1 with `greedy`, at most `beams` with beams.
+            temperature: Softmax temperature of samples.
+            top_p: Nucleus mass of samples.
+            max_new_tokens: Tokens a text at most.
             seed: Seed of the noise.
             greedy: Take the likeliest token each time.
             progress: Told after each batch how many sources it finished.
+            beams: Search for the likeliest texts with so many beams instead of sampling.
+            trees: Of task control, a linearised tree for each source; see `lemonpress.students.control`.
+            words: Of task summary, the number of words that is wanted.
 
         Returns:
             For each source `n` texts on one line, some perhaps empty.
+
+        Raises:
+            UserError: The student was not trained on what is asked.
         """
         if greedy and n != 1:
             raise ValueError("greedy decoding gives one text a source")
-        prompts = [self._prompt(task, source) for source in sources]
+        if beams is not None and (greedy or beams < n):
+            raise ValueError(f"{beams} beams give at most {beams} texts, and none greedily")
+        asked: Sequence[str | None] = [None] * len(sources) if trees is None else trees
+        if len(asked) != len(sources):
+            raise ValueError(f"{len(asked)} trees for {len(sources)} sources")
+        prompts = [self._prompt(task, source, tree, words) for source, tree in zip(sources, asked, strict=True)]
         results: list[list[str]] = [[] for _ in sources]
         order = sorted(range(len(sources)), key=lambda place: -len(prompts[place]))
-        size = max(1, _BATCH_ROWS // n)
+        size = max(1, _BATCH_ROWS // max(n, beams or 1))
         for start in range(0, len(order), size):
             places = order[start : start + size]
-            noise = None
-            if not greedy:
-                labels = [f"{task}\0{sources[place]}" for place in places]
-                noise = np.stack([seeded_noise(seed, label, n, max_new_tokens) for label in labels])
-            texts = decode(
-                self.model,
-                self.tokenizer,
-                [prompts[place] for place in places],
-                noise,
-                self.ends,
-                max_new_tokens,
-                temperature,
-                top_p,
-            )
+            batch = [prompts[place] for place in places]
+            if beams is not None:
+                texts = search(self.model, self.tokenizer, batch, n, beams, self.ends, max_new_tokens)
+            else:
+                labels = [_label(task, sources[place], asked[place], words) for place in places]
+                noise = None if greedy else np.stack([seeded_noise(seed, one, n, max_new_tokens) for one in labels])
+                texts = decode(self.model, self.tokenizer, batch, noise, self.ends, max_new_tokens, temperature, top_p)
             for place, written in zip(places, texts, strict=True):
                 results[place] = [parse(text) for text in written]
             if progress is not None:
@@ -118,22 +157,127 @@ class _Causal(ABC):
         return results
 
     @abstractmethod
-    def _prompt(self, task: Task, source: str) -> str: ...
+    def _prompt(self, task: StudentTask, source: str, tree: str | None, words: int | None) -> str: ...
 
 
-class Student(_Causal):
-    """A trained student; see `load` and `generate`."""
+class Student(_Writer):
+    """A trained student; see `load`.
 
-    def _prompt(self, task: Task, source: str) -> str:
-        return prompt(task, source)
+    `paraphrase`, `summarise` and `control` give what people want: distinct texts, no copies, diverse, judged where
+    critics are given. `generate` gives everything that was written.
+    """
+
+    def paraphrase(
+        self, sources: Sequence[str], n: int = 1, critics: Sequence[Critic] = (), **decoding: Unpack[Decoding]
+    ) -> list[list[str]]:
+        """Rewrite sentences in other words.
+
+        Args:
+            sources: Sentences.
+            n: Texts wanted for each.
+            critics: What must accept a text (`lemonpress.critics.build`); the best by entailment come first.
+            decoding: See `generate`. By default ``4 n`` samples are drawn, and the `n` that differ most are kept.
+
+        Returns:
+            For each source at most `n` distinct texts, none a copy of it; fewer where the student wrote fewer that
+            the critics accept.
+        """
+        return self._best("paraphrase", sources, n, critics, None, None, decoding)
+
+    def summarise(
+        self,
+        sources: Sequence[str],
+        n: int = 1,
+        words: int | None = None,
+        critics: Sequence[Critic] = (),
+        **decoding: Unpack[Decoding],
+    ) -> list[list[str]]:
+        """Say sentences in fewer words.
+
+        Args:
+            sources: Sentences.
+            n: As for `paraphrase`.
+            words: Wanted number of words: named in the prompt, and the nearest texts come first.
+            critics: As for `paraphrase`.
+            decoding: As for `paraphrase`.
+
+        Raises:
+            UserError: Words are given, and the student was not trained on summaries of a given length.
+        """
+        return self._best("summary", sources, n, critics, None, words, decoding)
+
+    def control(
+        self,
+        sources: Sequence[str],
+        trees: Sequence[str] | None = None,
+        exemplars: Sequence[str] | None = None,
+        levels: int | None = None,
+        n: int = 1,
+        critics: Sequence[Critic] = (),
+        parser: Parser | None = None,
+        **decoding: Unpack[Decoding],
+    ) -> list[list[str]]:
+        """Rewrite sentences in a given syntax (Impossible Distillation, section 3.4).
+
+        Args:
+            sources: Sentences.
+            trees: For each the tree, or the top of one, that its rewriting follows, in brackets without words.
+            exemplars: Instead of trees, for each a sentence whose syntax it follows; parsed here.
+            levels: Follow only so many levels of the trees, at least 1; all by default.
+            n: As for `paraphrase`.
+            critics: As for `paraphrase`.
+            parser: What parses exemplars; the one that the student was trained with by default.
+            decoding: As for `paraphrase`.
+
+        Raises:
+            UserError: The student was not trained on trees, a tree is none that it can read, or the parser is another
+                than its own.
+        """
+        if (trees is None) == (exemplars is None):
+            raise ValueError("give either trees or exemplars")
+        self.contract.check("control")
+        if exemplars is not None:
+            asked = follow(exemplars, levels, self.contract, parser)
+        else:
+            asked = [linearised(text, levels, self.contract) for text in trees or ()]
+        return self._best("control", sources, n, critics, asked, None, decoding)
+
+    def _best(
+        self,
+        task: StudentTask,
+        sources: Sequence[str],
+        n: int,
+        critics: Sequence[Critic],
+        trees: Sequence[str] | None,
+        words: int | None,
+        decoding: Decoding,
+    ) -> list[list[str]]:
+        if n < 1:
+            raise UserError(f"n={n}: ask for at least one text a source")
+        pool = decoding.get("beams") or _POOL * n
+        written = self.generate(task, sources, max(n, pool), trees=trees, words=words, **decoding)
+        chosen = best(sources, written, n, critics, words=words)
+        return [[one.text for one in texts] for texts in chosen]
+
+    def _prompt(self, task: StudentTask, source: str, tree: str | None, words: int | None) -> str:
+        self.contract.check(task, words)
+        return prompt(task, source, self.contract.formats, tree, words)
 
 
-class ZeroShot(_Causal):
-    """An instruct model that was never trained on the tasks, asked through its chat template: the baseline."""
+class ZeroShot(_Writer):
+    """The baseline: an instruct model without training on the tasks, asked in its chat template if it has one."""
 
     one_line: ClassVar[bool] = False  # an answer may announce itself on a line of its own
 
-    def _prompt(self, task: Task, source: str) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(chat_messages(task, source), tokenize=False, add_generation_prompt=True)
-        )
+    def _prompt(self, task: StudentTask, source: str, tree: str | None, words: int | None) -> str:
+        if task == "control" or words is not None:
+            raise ValueError("the zero-shot baseline is asked for paraphrases and summaries alone")
+        messages = chat_messages(task, source)
+        if self.tokenizer.chat_template is None:
+            return messages[0]["content"]
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def _label(task: StudentTask, source: str, tree: str | None, words: int | None) -> str:
+    extra = [part for part in (tree, words and str(words)) if part]
+    return "\0".join([task, source, *extra])

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lemonpress.engine.local import Task as ShardTask
 from lemonpress.engine.local import Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
-from lemonpress.recipes import SelfDistillationSettings, Task
+from lemonpress.recipes import SelfDistillationSettings, StudentTask, Task
 from lemonpress.rows import SENTENCES, TRAINING, content_id
 from lemonpress.sources import file_digest
 from lemonpress.splitting import first_sentence, flaw, normalise
+from lemonpress.students.contract import FILE
+from lemonpress.students.datasets import write_rows
 from lemonpress.students.generate import Student
 
 _SHARD_SOURCES = 32
@@ -52,6 +54,7 @@ def press_candidates(
     sources: Sequence[dict[str, str]],
     settings: SelfDistillationSettings,
     seed: int,
+    greedy: bool = False,
 ) -> list[Shard]:
     """Let the student rewrite fresh sentences (paper, section 3.3).
 
@@ -62,38 +65,38 @@ def press_candidates(
         sources: As `fresh_sentences` gives them.
         settings: Candidates a source and sampling.
         seed: Of the recipe.
+        greedy: One candidate a source, the likeliest token each time, whatever the settings say.
 
     Returns:
         Shards with rows of `rows.SENTENCES`: the source first, then its distinct well-formed candidates.
     """
     loaded: list[Student] = []
+    decoding: dict[str, Any] = {"max_new_tokens": settings.max_new_tokens}
+    if greedy:
+        decoding["greedy"] = True
+    elif settings.beams is not None:
+        decoding |= {"n": settings.candidates, "beams": settings.beams}
+    else:
+        sampling = {"temperature": settings.temperature, "top_p": settings.top_p, "seed": seed}
+        decoding |= {"n": settings.candidates, **sampling}
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
         if not loaded:
             loaded.append(Student.load(student_folder))
         chunk = sources[index * _SHARD_SOURCES : (index + 1) * _SHARD_SOURCES]
-        texts = loaded[0].generate(
-            task,
-            [row["source"] for row in chunk],
-            n=settings.candidates,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_new_tokens=settings.max_new_tokens,
-            seed=seed,
-            progress=tick,
-        )
+        texts = loaded[0].generate(task, [row["source"] for row in chunk], progress=tick, **decoding)
         rows = [_group(row, written) for row, written in zip(chunk, texts, strict=True)]
         return Output({"sentences": pa.Table.from_pylist(rows, schema=SENTENCES)}, {"rows": len(rows)})
 
     stage = Stage(
         "candidates",
-        2,
+        3,
         {
             "task": task,
             "student": file_digest(student_folder / "model.safetensors"),
+            "contract": file_digest(student_folder / FILE),
             "sources": [row["source"] for row in sources],
-            "seed": seed,
-            **settings.model_dump(mode="json", exclude={"rounds", "sentences", "union"}),
+            **decoding,
         },
     )
     tasks = [
@@ -102,24 +105,25 @@ def press_candidates(
     return run_stage(store, stage, tasks, work, f"student's candidates ({task})", "sentence")
 
 
-def training_rows(corpora: Iterable[tuple[Task, pa.Table]], file: Path) -> int:
-    """Write the training file of a student: every task's pairs.
+def accepted(shards: Iterable[Shard]) -> int:
+    """Sources with a pair that the critics kept, in verdict shards."""
+    return len({source for shard in shards for source in shard.table("kept")["source"].to_pylist()})
+
+
+def training_rows(corpora: Iterable[tuple[StudentTask, pa.Table]], file: Path) -> int:
+    """Write the training file of a student: every task's pairs, and the trees of task control.
 
     Returns:
         Rows written.
     """
-    parts = [
-        pa.table(
-            {"task": pa.repeat(pa.scalar(task), rows.num_rows), "source": rows["source"], "target": rows["target"]},
-            schema=TRAINING,
-        )
-        for task, rows in corpora
-    ]
+    parts = []
+    for task, rows in corpora:
+        columns = {name: rows[name] for name in ("source", "target")}
+        for name in ("tree", "parser"):
+            columns[name] = rows[name] if task == "control" else pa.nulls(rows.num_rows, pa.string())
+        parts.append(pa.table({"task": pa.repeat(pa.scalar(task), rows.num_rows), **columns}, schema=TRAINING))
     table = pa.concat_tables(parts) if parts else TRAINING.empty_table()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_suffix(".new")
-    pq.write_table(table, scratch, compression="zstd")
-    scratch.replace(file)
+    write_rows(table, file)
     return table.num_rows
 
 

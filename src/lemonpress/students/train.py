@@ -1,27 +1,34 @@
-"""LoRA fine-tuning of causal students on task, source, target rows."""
+"""Fine-tuning of causal and encoder-decoder students on task, source, target rows: LoRA, or all weights."""
 
 import json
 import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lemonpress.errors import UserError
 from lemonpress.recipes import StudentSettings, digest
 from lemonpress.sources import file_digest
-from lemonpress.students.examples import read_examples, sample_examples
-from lemonpress.students.prompts import CUES, completion, prompt
-from lemonpress.students.settings import sft_config
-from lemonpress.students.tree import Base, check_tree, write_tree
+from lemonpress.students import contract as contracts
+from lemonpress.students.contract import Contract
+from lemonpress.students.examples import TASKS, Example, contract_of, examples, read_rows, sample_rows
+from lemonpress.students.linear import special_tokens
+from lemonpress.students.prompts import FORMATS, Kind, completion
+from lemonpress.students.tree import Base, check_tree, fit_embeddings, kind_of, write_tree
+
+if TYPE_CHECKING:
+    from lemonpress.students.settings import StudentConfig
 
 __all__ = ["Base", "Training", "check_tree", "fine_tune"]
 
-_VERSION = 1  # of prompts, losses and trees: a finished or half-finished training of another version is not reused
+_VERSION = 2  # of prompts, losses and trees: a finished or half-finished training of another version is not reused
+_RATES = {"lora": 5e-4, "full": 5e-5}
 
 
 @dataclass(frozen=True)
@@ -30,13 +37,15 @@ class Training:
 
     Attributes:
         rows: Rows trained on, by task.
-        lost_rows: Rows left out because prompt and target exceed `max_length` tokens.
+        lost_rows: Rows left out because they exceed `max_length` tokens.
         steps: Optimizer steps.
         tokens: Tokens seen, prompts included, padding not.
         first_loss: Mean loss of the first tenth of the logged steps, nats a target token.
         last_loss: Mean loss of the last tenth.
         seconds: Wall-clock time of the last, uninterrupted piece of training.
         folder: The publishable tree.
+        validation: What the evaluation of the published weights gave, by measure; empty without validation rows.
+        best_step: The step whose weights are published, where that is the best and not the last.
     """
 
     rows: dict[str, int]
@@ -47,106 +56,224 @@ class Training:
     last_loss: float
     seconds: float
     folder: Path
+    validation: dict[str, float] = field(default_factory=dict)
+    best_step: int | None = None
+
+    @property
+    def adapter(self) -> Path | None:
+        """Folder of the adapter; None where all weights were trained."""
+        folder = self.folder / "adapter"
+        return folder if folder.is_dir() else None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that one training is made of."""
+
+    base: Base
+    settings: StudentSettings
+    config: "StudentConfig"
+    contract: Contract
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    out: Path
+    run: str
+    start: Path | None
+    rows: Sequence[dict[str, Any]]
 
 
 def fine_tune(
     rows: Path,
     base: Base,
     settings: StudentSettings,
-    sft: dict[str, Any],
+    config: "StudentConfig",
     out: Path,
-    seed: int,
     resume: bool,
     start: Path | None = None,
+    validation: Path | None = None,
 ) -> Training:
-    """Train a LoRA student and write what is published of it.
+    """Train a student and write what is published of it.
 
     Args:
         rows: Parquet file with the columns of `lemonpress.rows.TRAINING`.
         base: The base model: its files here, and the repository and commit that name it for readers.
-        settings: Adapter settings and the limit on rows; its `sft` is not read.
-        sft: Fields of `trl.SFTConfig`, see `lemonpress.students.settings.sft_config` for the defaults.
+        settings: Adapter, limit on rows, early stopping; its `sft` is not read.
+        config: From `lemonpress.students.settings.sft_config`; its seed decides the adapter's weights, the order of
+            rows and the choice among them.
         out: Working folder; gets ``merged/`` (the publishable tree), ``training.json`` and, while it trains,
             ``checkpoints/``.
-        seed: Seed of the adapter's weights, the order of rows and the choice among them.
-        start: Folder of an adapter of the same base and settings to train further; a fresh one by default.
         resume: Continue from the last checkpoint, and take a finished training as it is; else start anew.
+        start: Publishable tree of a student of the same base and settings to train further; a fresh one by default.
+        validation: File like `rows` that losses are measured on as it trains; with `settings.early_stopping`, training
+            stops where they no longer fall, and the best weights are published.
 
     Returns:
         Counts, losses and the folder of the tree.
 
     Raises:
-        UserError: A training setting is wrong, the rows are missing, malformed, empty or all too long, a target
-            module matches nothing, or `out` holds the checkpoints of another training.
+        UserError: The base is of another kind than the settings ask for, a training setting is wrong, the rows are
+            missing, malformed, empty or all too long, a target module matches nothing, or `out` holds the checkpoints
+            of another training.
     """
     with _quiet():
-        config = sft_config(sft, out / "checkpoints", seed)
-        pairs = read_examples(rows)
-        run = _run_digest(rows, base, settings, sft, seed, start)
+        config.output_dir = str(out / "checkpoints")
+        if config.learning_rate is None:
+            config.learning_rate = _RATES["full" if settings.lora is None else "lora"]
+        kind = kind_of(base.folder)
+        check_kind(kind, settings, config)
+        table = read_rows(rows)
+        held_out = read_rows(validation) if validation else []
+        _schedule_evaluation(config, settings, bool(held_out))
+        run = _run_digest(rows, validation, base, settings, config, start)
         if resume and (done := _finished(out, run)):
             return done
         checkpoint = _last_checkpoint(out, run) if resume else None
-        return _train(
-            sample_examples(pairs, settings.max_rows, seed), base, settings, config, out, run, checkpoint, start
+        earlier = contracts.read(start, kind) if start else None
+        contract = contract_of(table, kind, settings.length_share, earlier)
+        chosen = sample_rows(table, settings.max_rows, config.seed)
+        train = examples(chosen, contract, settings.length_share, config.seed)
+        shown = examples(held_out, contract, settings.length_share, config.seed)
+        job = _Job(base, settings, config, contract, train, shown, out, run, start, held_out)
+        return _train(job, checkpoint)
+
+
+def check_kind(kind: Kind, settings: StudentSettings, config: "StudentConfig") -> None:
+    """Refuse a base of another kind than is asked for, and training settings that do not suit its kind.
+
+    Raises:
+        UserError: A causal base for an encoder-decoder student or the reverse, or settings for the other kind.
+    """
+    from lemonpress.students.trainer import check_seq2seq
+
+    if settings.kind is not None and settings.kind != kind:
+        names = {"causal": "a causal model", "seq2seq": "an encoder-decoder model"}
+        raise UserError(
+            f"student.model: {settings.model} is {names[kind]} and student.kind asks for {names[settings.kind]}; "
+            "change one of them"
         )
+    if kind == "seq2seq":
+        check_seq2seq(config)
 
 
-def _train(
-    pairs: list[dict[str, str]],
-    base: Base,
-    settings: StudentSettings,
-    config: Any,
-    out: Path,
-    run: str,
-    checkpoint: Path | None,
-    start: Path | None,
-) -> Training:
-    from datasets import Dataset
-    from transformers import PrinterCallback
+def _schedule_evaluation(config: "StudentConfig", settings: StudentSettings, held_out: bool) -> None:
+    """Evaluate as often as checkpoints are saved, where nothing else is said."""
+    from transformers import IntervalStrategy
+
+    if not held_out:
+        if settings.early_stopping is not None or settings.written_rows:
+            raise UserError("student.early_stopping and student.written_rows need validation rows; give some")
+        return
+    if config.eval_strategy == IntervalStrategy.NO:
+        config.eval_strategy, config.eval_steps = IntervalStrategy.STEPS, config.save_steps
+    if settings.early_stopping is not None:
+        config.load_best_model_at_end = True
+        config.metric_for_best_model = config.metric_for_best_model or "loss"
+        config.greater_is_better = not config.metric_for_best_model.endswith("loss")
+
+
+def _train(job: _Job, checkpoint: Path | None) -> Training:
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
     from lemonpress.students.progress import Progress
-    from lemonpress.students.trainer import CompletionTrainer
 
-    model, tokenizer = _load(base, config)
-    fitting = [pair for pair in pairs if config.max_length is None or _tokens(pair, tokenizer) <= config.max_length]
-    if not fitting:
-        raise UserError(f"rows: all {len(pairs)} exceed {config.max_length} tokens; raise sft.max_length")
-    dataset = Dataset.from_list([{"prompt": p["prompt"], "completion": p["completion"]} for p in fitting])
-    try:
-        trainer = CompletionTrainer(
-            model=model,
-            args=config,
-            train_dataset=dataset,
-            processing_class=tokenizer,
-            peft_config=_lora(settings),
-        )
-    except ValueError as error:
-        if "arget modules" not in str(error):
-            raise
-        raise UserError(
-            f"student.lora.target_modules: {settings.lora.target_modules} match nothing in the base"
-        ) from error
-    if start is not None:
-        _load_adapter(trainer.model, start)
+    model, tokenizer, new_tokens = _load(job)
+    train, lost = _fitting(job.train, tokenizer, job)
+    if not train:
+        raise UserError(f"rows: all {len(job.train)} exceed {job.config.max_length} tokens; raise sft.max_length")
+    validation, _ = _fitting(job.validation, tokenizer, job)
+    trainer = _trainer(job, model, tokenizer, new_tokens, train, validation)
+    if job.start is not None and job.settings.lora is not None:
+        _load_adapter(trainer.model, job.start / "adapter")
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Progress(f"train {settings.name}"))
+    trainer.add_callback(Progress(f"train {job.settings.name}"))
+    if job.settings.early_stopping is not None:
+        trainer.add_callback(EarlyStoppingCallback(job.settings.early_stopping))
     started = time.monotonic()
-    state = _run(trainer, checkpoint, out, run)
+    state = _run(trainer, checkpoint, job.out, job.run)
     seconds = time.monotonic() - started
     losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
+    evaluations = [entry for entry in state.log_history if "eval_loss" in entry]
+    best = state.best_global_step if job.config.load_best_model_at_end else None
+    published = [entry for entry in evaluations if best is None or entry["step"] == best][-1:]
     tenth = max(1, len(losses) // 10)
+    counts = Counter(example.task for example in train)
     training = Training(
-        rows={task: sum(pair["task"] == task for pair in fitting) for task in CUES},
-        lost_rows=len(pairs) - len(fitting),
+        rows={task: counts[task] for task in TASKS if counts[task] or task != "control"},
+        lost_rows=lost,
         steps=state.global_step,
         tokens=int(state.num_input_tokens_seen),
         first_loss=sum(loss for _, loss in losses[:tenth]) / tenth,
         last_loss=sum(loss for _, loss in losses[-tenth:]) / tenth,
         seconds=seconds,
-        folder=out / "merged",
+        folder=job.out / "merged",
+        validation=_measures(published[0]) if published else {},
+        best_step=best,
     )
-    _finish(trainer.model, tokenizer, base, training, losses, out, run)
+    _finish(trainer.model, tokenizer, job, training, {"losses": losses, "evaluations": evaluations})
     return training
+
+
+def _measures(entry: dict[str, float]) -> dict[str, float]:
+    """Loss and what was measured of written rows, of one evaluation."""
+    return {
+        name.removeprefix("eval_"): round(value, 4)
+        for name, value in entry.items()
+        if name == "eval_loss" or name.startswith("eval_written_")
+    }
+
+
+def _trainer(
+    job: _Job,
+    model: Any,
+    tokenizer: Any,
+    new_tokens: Sequence[int],
+    train: Sequence[Example],
+    validation: Sequence[Example],
+) -> Any:
+    from datasets import Dataset
+
+    from lemonpress.students.measure import written_measure
+    from lemonpress.students.trainer import CompletionTrainer, Seq2SeqSFTTrainer
+
+    def dataset(rows: Sequence[Example]) -> Any:
+        return Dataset.from_list([{"prompt": row.prompt, "completion": row.completion} for row in rows])
+
+    lora = job.settings.lora
+    measure = None
+    if job.settings.written_rows:
+        measure = written_measure(job.rows, job.contract, tokenizer, job.settings.written_rows, job.config.seed)
+    try:
+        return (Seq2SeqSFTTrainer if job.contract.kind == "seq2seq" else CompletionTrainer)(
+            measure=measure,
+            model=model,
+            args=job.config,
+            train_dataset=dataset(train),
+            eval_dataset=dataset(validation) if validation else None,
+            processing_class=tokenizer,
+            peft_config=None if lora is None else _adapter(job, model, new_tokens),
+        )
+    except ValueError as error:
+        if lora is None or "arget modules" not in str(error):
+            raise
+        raise UserError(f"student.lora.target_modules: {lora.target_modules} match nothing in the base") from error
+
+
+def _adapter(job: _Job, model: Any, new_tokens: Sequence[int]) -> Any:
+    from peft import LoraConfig
+
+    lora = job.settings.lora
+    assert lora is not None
+    embeddings = next(name for name, part in model.named_modules() if part is model.get_input_embeddings())
+    transposed = any(type(part).__name__ == "Conv1D" for part in model.modules())  # GPT-2's linear layers
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        fan_in_fan_out=transposed,
+        task_type="CAUSAL_LM" if job.contract.kind == "causal" else "SEQ_2_SEQ_LM",
+        trainable_token_indices={embeddings.rpartition(".")[2]: list(new_tokens)} if new_tokens else None,
+    )
 
 
 def _load_adapter(model: Any, folder: Path) -> None:
@@ -167,78 +294,121 @@ def _run(trainer: Any, checkpoint: Path | None, out: Path, run: str) -> Any:
         trainer.train()
         return trainer.state
     state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    if state.global_step >= state.max_steps:  # the trainer would take one step more
-        _load_adapter(trainer.model, checkpoint)
-        return state
-    trainer.train(resume_from_checkpoint=str(checkpoint))
-    return trainer.state
+    control = state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
+    if state.global_step < state.max_steps and not control.get("should_training_stop"):
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+        return trainer.state
+    # The trainer would take one step more.
+    best = state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
+    final = out / "checkpoints" / Path(best).name if best else checkpoint
+    if hasattr(trainer.model, "peft_config"):
+        _load_adapter(trainer.model, final)
+    else:
+        _load_weights(trainer.model, final)
+    return state
 
 
-def _finish(
-    model: Any,
-    tokenizer: Any,
-    base: Base,
-    training: Training,
-    losses: list[tuple[int, float]],
-    out: Path,
-    run: str,
-) -> None:
+def _load_weights(model: Any, folder: Path) -> None:
+    from safetensors.torch import load_model
+
+    load_model(model, folder / "model.safetensors", strict=False)
+
+
+def _finish(model: Any, tokenizer: Any, job: _Job, training: Training, curves: dict[str, Any]) -> None:
     """Write and check the tree in a scratch folder, then put it and its record in place."""
-    scratch = Path(tempfile.mkdtemp(prefix=".merged-", dir=out))
+    scratch = Path(tempfile.mkdtemp(prefix=".merged-", dir=job.out))
     try:
-        write_tree(model, tokenizer, base, scratch)
-        check_tree(scratch, base.folder)
+        write_tree(model, tokenizer, job.contract, job.base, scratch)
+        check_tree(scratch, job.base.folder)
         shutil.rmtree(training.folder, ignore_errors=True)
         scratch.rename(training.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    record = {"run": run, "training": {**asdict(training), "folder": training.folder.name}, "losses": losses}
-    partial = out / ".training.json"
+    record = {"run": job.run, "training": {**asdict(training), "folder": training.folder.name}, **curves}
+    partial = job.out / ".training.json"
     partial.write_text(json.dumps(record, indent=1))
-    partial.replace(out / "training.json")
-    shutil.rmtree(out / "checkpoints")
+    partial.replace(job.out / "training.json")
+    shutil.rmtree(job.out / "checkpoints")
 
 
-def _load(base: Base, config: Any) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _load(job: _Job) -> tuple[Any, Any, list[int]]:
+    """The base with a row for each token of the trees, its tokenizer, and those tokens."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-    options = {"dtype": "float32", **(config.model_init_kwargs or {})}
-    config.model_init_kwargs = None
-    model = AutoModelForCausalLM.from_pretrained(base.folder, **options)
-    tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    options = {"dtype": "float32", **(job.config.model_init_kwargs or {})}
+    job.config.model_init_kwargs = None
+    # All weights of an earlier round go on from where they are; an adapter is put on the base anew.
+    further = job.settings.lora is None and job.start is not None
+    folder = job.start if further else job.base.folder
+    auto = AutoModelForCausalLM if job.contract.kind == "causal" else AutoModelForSeq2SeqLM
+    model = auto.from_pretrained(folder, **options)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    return model, tokenizer, _add_tree_tokens(model, tokenizer, job.contract.parts)
 
 
-def _lora(settings: StudentSettings) -> Any:
-    from peft import LoraConfig
+def _add_tree_tokens(model: Any, tokenizer: Any, parts: Sequence[str]) -> list[int]:
+    """Give model and tokenizer the tokens of trees; each begins as the mean of its label's own tokens."""
+    import torch
+    from tokenizers import AddedToken
 
-    lora = settings.lora
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.target_modules,
-        task_type="CAUSAL_LM",
-    )
+    if not parts:
+        return []
+    written = special_tokens(parts)
+    labels = [tokenizer(token.removeprefix("<tree:").removesuffix(">"))["input_ids"] for token in written]
+    known = len(tokenizer)
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in written], special_tokens=True)
+    fit_embeddings(model, tokenizer)
+    tokens: list[int] = tokenizer.convert_tokens_to_ids(written)
+    special = set(tokenizer.all_special_ids)
+    with torch.no_grad():
+        weight = model.get_input_embeddings().weight
+        for token, label in zip(tokens, labels, strict=True):
+            own = [piece for piece in label if piece not in special]
+            if token >= known and own:
+                weight[token] = weight[own].mean(dim=0)
+    return tokens
 
 
-def _tokens(pair: dict[str, str], tokenizer: Any) -> int:
-    return len(tokenizer(pair["prompt"] + pair["completion"] + tokenizer.eos_token)["input_ids"])
+def _fitting(rows: Sequence[Example], tokenizer: Any, job: _Job) -> tuple[list[Example], int]:
+    """The examples that fit, and how many do not: causal ones whole, of others each of prompt and target."""
+    most = job.config.max_length
+    if most is None or not rows:
+        return list(rows), 0
+    prompts = tokenizer([row.prompt for row in rows])["input_ids"]
+    if job.contract.kind == "seq2seq":
+        targets = tokenizer(text_target=[row.completion for row in rows])["input_ids"]
+        sizes = [max(len(asked), len(target)) for asked, target in zip(prompts, targets, strict=True)]
+    else:
+        whole = tokenizer([row.prompt + row.completion + tokenizer.eos_token for row in rows])["input_ids"]
+        sizes = [len(tokens) for tokens in whole]
+    kept = [row for row, size in zip(rows, sizes, strict=True) if size <= most]
+    return kept, len(rows) - len(kept)
 
 
 def _run_digest(
-    rows: Path, base: Base, settings: StudentSettings, sft: dict[str, Any], seed: int, start: Path | None
+    rows: Path,
+    validation: Path | None,
+    base: Base,
+    settings: StudentSettings,
+    config: "StudentConfig",
+    start: Path | None,
 ) -> str:
-    formats = [prompt(task, "{source}") + completion("{target}") for task in CUES]
-    adapter = {"lora": settings.lora.model_dump(), "max_rows": settings.max_rows, "sft": sft, "seed": seed}
-    identity = {
-        "id": base.id,
-        "commit": base.commit,
-        "start": file_digest(start / "adapter_model.safetensors") if start else None,
-    }
-    return digest({**adapter, "rows": file_digest(rows), "base": identity, "prompts": formats, "version": _VERSION})
+    from lemonpress.students.settings import settings_of
+
+    return digest(
+        {
+            "student": settings.model_dump(mode="json", exclude={"name", "model", "sft", "distilled_sft"}),
+            "sft": json.loads(json.dumps(settings_of(config), default=str)),
+            "rows": file_digest(rows),
+            "validation": file_digest(validation) if validation else None,
+            "base": {"id": base.id, "commit": base.commit},
+            "start": file_digest(start / "model.safetensors") if start else None,
+            "prompts": {kind: dict(formats) for kind, formats in FORMATS.items()} | {"completion": completion("{t}")},
+            "version": _VERSION,
+        }
+    )
 
 
 def _finished(out: Path, run: str) -> Training | None:

