@@ -42,7 +42,7 @@ class Round:
         productive: Share of the fresh sources that gave a kept pair.
         training: The student trained on them.
         accepted: Share of held-out sentences whose greedy rewriting every critic accepts, the trained student's;
-            None where no round asked for it.
+            None where the recipe holds none out.
     """
 
     number: int
@@ -93,8 +93,7 @@ def distil(
     if settings is None:
         return Distillation([])
     rounds: list[Round] = []
-    watched = settings.stop == "validation"
-    first = accepted = acceptance(run, pools, built, student) if watched else None
+    first = accepted = acceptance(run, pools, built, student)
     for number in range(1, settings.rounds + 1):
         announce(f"Self-distillation, round {number}")
         fresh, distilled, productive = _own_pairs(run, pools, built, student, rounds)
@@ -103,8 +102,8 @@ def distil(
             why = f"round {number}: {productive:.1%} of the sources gave a kept pair, after {before:.1%}"
             return Distillation(rounds, why, first)
         training = _train_further(run, base, built, distilled, student, number)
-        now = acceptance(run, pools, built, training) if watched else None
-        if now is not None and accepted is not None and now <= accepted:
+        now = acceptance(run, pools, built, training)
+        if settings.stop == "validation" and now is not None and accepted is not None and now <= accepted:
             why = f"round {number}: the critics accept {now:.1%} of held-out rewritings, after {accepted:.1%}"
             return Distillation(rounds, why, first)
         rounds.append(Round(number, fresh, distilled, productive, training, now))
@@ -112,13 +111,17 @@ def distil(
     return Distillation(rounds, None, first)
 
 
-def acceptance(run: Run, pools: Sequence[Pool], built: Mapping[str, Built], student: Training) -> float:
+def acceptance(run: Run, pools: Sequence[Pool], built: Mapping[str, Built], student: Training) -> float | None:
     """Share of held-out teacher sentences whose greedy rewriting every critic of its corpus accepts.
 
     The sentences come from validation contexts; no training pair, the student's own or the teacher's, is of one.
+
+    Returns:
+        The share, 0 to 1; None where the recipe holds no sentences out.
     """
     settings = run.recipe.self_distillation
-    assert settings is not None
+    if settings is None or settings.held_out is None:
+        return None
     total = kept = 0
     for name, one in built.items():
         sources = _fresh(run, pools, name, one, set(), "validation", settings.held_out, run.recipe.seed)
@@ -144,7 +147,9 @@ def _own_pairs(
         corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
         distilled[name] = Built(corpus, funnel)
     total = sum(map(len, fresh.values()))
-    return fresh, distilled, productive / total if total else 0.0
+    if not total:
+        raise UserError("self_distillation: no teacher sentence is left that no pair holds; press more contexts")
+    return fresh, distilled, productive / total
 
 
 def _fresh(

@@ -209,3 +209,29 @@ def test_chains_fall_to_one_pair_by_components_and_not_by_cliques() -> None:
     }
     assert kept["components"] == 1
     assert 3 <= kept["cliques"] <= 4
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    texts=st.lists(
+        st.lists(st.sampled_from("abcd"), min_size=1, max_size=5).map(" ".join), min_size=2, max_size=7, unique=True
+    ),
+    seed=st.integers(0, 2**16),
+)
+def test_of_the_pairs_of_one_source_the_least_alike_is_kept(texts: list[str], seed: int) -> None:
+    from lemonpress.metrics.rouge import rouge_l
+
+    shard = shard_of(texts)
+    sources, targets = shard.ordered_pairs()
+    chosen = np.random.default_rng(seed).random(len(sources)) < 0.6
+    sources, targets = sources[chosen], targets[chosen]
+    diversity = Diversity(DiversitySettings(method="least_overlap"), MatrixScorer(np.zeros((len(texts),) * 2)))
+    selection = diversity.select(Tables(shard), sources, targets, seed)
+    by_source: dict[int, list[tuple[float, bool]]] = {}
+    for place, (source, target) in enumerate(zip(sources.tolist(), targets.tolist(), strict=True)):
+        overlap = float(np.round(rouge_l([texts[source]], [texts[target]]), 4)[0])
+        by_source.setdefault(source, []).append((overlap, bool(selection.kept[place])))
+        assert selection.sizes[place] == (sources == source).sum()
+    for pairs in by_source.values():
+        assert [kept for _, kept in pairs].count(True) == 1
+        assert min(overlap for overlap, _ in pairs) == next(overlap for overlap, kept in pairs if kept)

@@ -278,7 +278,12 @@ class SelfDistillationSettings(Section):
         "the round before; validation, when the critics accept no more of the new student's greedy rewritings of "
         "held-out sentences than of the one before, which is then the result",
     )
-    held_out: int = Field(100, ge=1, description="sentences of validation contexts for stop: validation, a task")
+    held_out: int | None = Field(
+        None,
+        ge=1,
+        description="sentences of validation contexts, a task, that every student rewrites greedily: the share that the "
+        "critics accept is reported, and is what stop: validation goes by",
+    )
     release: bool = Field(
         False, description="release the corpora and the student of every round, as NAME-round-N; else the last student"
     )
@@ -287,6 +292,12 @@ class SelfDistillationSettings(Section):
     def _beams_for_candidates(self) -> Self:
         if self.beams is not None and self.beams < self.candidates:
             raise ValueError(f"{self.beams} beams give no {self.candidates} candidates; raise beams")
+        return self
+
+    @model_validator(mode="after")
+    def _held_out_to_stop_by(self) -> Self:
+        if self.stop == "validation" and self.held_out is None:
+            raise ValueError("stop: validation goes by held-out sentences; set held_out")
         return self
 
 
