@@ -152,6 +152,14 @@ def test_rounds_end_where_they_stop_to_help(start: Start, stop: str) -> None:
     assert f"round {wanted + 1}" in ended.stopped
 
 
+def test_a_round_without_a_kept_pair_ends_it(start: Start) -> None:
+    setting = start(rounds=2, max_new_tokens=8)  # no sentence is finished so soon
+    done = setting.distil()
+    assert done.rounds == []
+    assert done.stopped is not None
+    assert "kept none" in done.stopped
+
+
 def test_the_union_is_trained_on_where_it_is_asked_for(start: Start) -> None:
     setting = start(rounds=1, union=True)
     (one,) = setting.distil().rounds

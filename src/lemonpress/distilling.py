@@ -78,6 +78,8 @@ def distil(
 ) -> Distillation:
     """Let a student distil itself, round after round, until the recipe's rounds are done or its stop is reached.
 
+    A round whose pairs the critics all reject ends it too.
+
     Args:
         run: The run.
         base: The student's base.
@@ -87,7 +89,7 @@ def distil(
         announce: Told of each round as it begins.
 
     Raises:
-        UserError: The critics keep none of a round's pairs.
+        UserError: No fresh sentence is left for a round.
     """
     settings = run.recipe.self_distillation
     if settings is None:
@@ -100,6 +102,9 @@ def distil(
         if settings.stop == "yield" and rounds and productive <= rounds[-1].productive:
             before = rounds[-1].productive
             why = f"round {number}: {productive:.1%} of the sources gave a kept pair, after {before:.1%}"
+            return Distillation(rounds, why, first)
+        if not productive and not settings.union:
+            why = f"round {number}: the critics kept none of the student's pairs; train it longer"
             return Distillation(rounds, why, first)
         training = _train_further(run, base, built, distilled, student, number)
         now = acceptance(run, pools, built, training)
@@ -206,8 +211,7 @@ def _train_further(
     parts = _parts(distilled.values(), "train")
     if settings.union:
         parts += _parts(built.values(), "train")
-    if training_rows(parts, rows) == 0:
-        raise UserError("self_distillation: the critics kept none of the student's pairs; train the student longer")
+    training_rows(parts, rows)
     sft = {**own.sft, **own.distilled_sft}
     return _fine_tune(run, rows, base, sft, number, student, _validation_rows(run, built, sft))
 

@@ -127,11 +127,12 @@ def language_model_kind(model: Model, where: str) -> Literal["causal", "seq2seq"
         raise UserError(f"{where}: {model.id} is an adapter; merge it into {model.base.id} and give the merged model")
     config = read_config(model, where)
     names = architectures(config)
-    writes = any(mark in name for name in names for mark in ("CausalLM", "LMHead", "ConditionalGeneration"))
-    if names and not writes:
+    encodes = bool(config.get("is_encoder_decoder"))
+    marks = ("ConditionalGeneration",) if encodes else ("CausalLM", "LMHead")
+    if names and not any(mark in name for name in names for mark in marks):
         raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal or encoder-decoder language model")
     check_weights(model, where)
-    return "seq2seq" if config.get("is_encoder_decoder") else "causal"
+    return "seq2seq" if encodes else "causal"
 
 
 def pick_dtype(dtype: str, device: str) -> "torch.dtype":

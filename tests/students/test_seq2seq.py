@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from student_rows import COMMIT, ROWS, write_rows
-from tiny_models import CAUSAL, SEQ2SEQ, Architecture, save_tiny
 
 from lemonpress.errors import UserError
 from lemonpress.recipes import LoraSettings, StudentSettings
@@ -16,6 +15,7 @@ from lemonpress.students.prompts import FORMATS, completion, prompt
 from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
 from one_line import one_line
+from tiny_models import CAUSAL, SEQ2SEQ, Architecture, save_tiny
 
 LORA = LoraSettings(r=4, alpha=8)
 FULL = None
@@ -265,6 +265,40 @@ def test_training_stops_where_validation_no_longer_improves_and_keeps_the_best(
     assert done.best_step == min(curve, key=lambda step: curve[step]) < done.steps
     assert done.validation["loss"] == pytest.approx(min(curve.values()), abs=1e-4)
     assert {"written_bleu", "written_self_bleu", "written_ibleu", "written_copies"} <= done.validation.keys()
+
+
+def test_a_stopped_early_stopping_goes_on_counting(
+    base: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write_rows(tmp_path / "rows.parquet", ROWS[:8])
+    held_out = write_rows(
+        tmp_path / "held.parquet",
+        [{**row, "target": other["target"]} for row, other in zip(ROWS[:8], ROWS[7::-1], strict=True)],
+    )
+    settings = StudentSettings(name="tiny", model="./unused", early_stopping=3)
+    sft = {"bf16": False, "max_steps": 300, "learning_rate": 5e-2, "save_steps": 4, "lr_scheduler_type": "constant"}
+
+    def run(name: str) -> Training:
+        return fine_tune(rows, base("t5"), settings, sft_config(sft, 0), tmp_path / name, True, validation=held_out)
+
+    whole = run("whole")
+    assert whole.best_step is not None
+    from lemonpress.students.progress import Progress
+
+    step_end = Progress.on_step_end
+
+    def die_late(self: Progress, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        step_end(self, args, state, control, **kwargs)
+        if state.global_step == whole.best_step + 6:  # one evaluation without a better one is counted
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", die_late)
+        with pytest.raises(KeyboardInterrupt):
+            run("killed")
+    resumed = run("killed")
+    assert (resumed.steps, resumed.best_step, resumed.validation) == (whole.steps, whole.best_step, whole.validation)
+    assert same(whole, resumed, atol=1e-6)
 
 
 def test_a_model_without_a_contract_is_asked_in_the_prompts_of_its_kind(base: Make) -> None:

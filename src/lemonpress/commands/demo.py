@@ -42,6 +42,10 @@ def run(args: argparse.Namespace) -> int:
         print(
             ", ".join(f"{label}: {count:,.0f}" for label, count in one.corpus.statistics.items() if "dropped" in label)
         )
+    shares = [walked.distillation.accepted, *(one.accepted for one in walked.distillation.rounds)]
+    if all(share is not None for share in shares):
+        said = ", then ".join(f"{share:.0%}" for share in shares)
+        print(f"\nOf the student's greedy rewritings of held-out sentences the critics accept {said} (round by round)")
     if walked.distillation.stopped:
         print(f"Self-distillation stopped: {walked.distillation.stopped}")
     if walked.table:

@@ -281,8 +281,8 @@ class SelfDistillationSettings(Section):
     held_out: int | None = Field(
         None,
         ge=1,
-        description="sentences of validation contexts, a task, that every student rewrites greedily: the share that the "
-        "critics accept is reported, and is what stop: validation goes by",
+        description="sentences of validation contexts, a task, that every student rewrites greedily: the share that "
+        "the critics accept is reported, and is what stop: validation goes by",
     )
     release: bool = Field(
         False, description="release the corpora and the student of every round, as NAME-round-N; else the last student"

@@ -166,6 +166,10 @@ def _schedule_evaluation(config: "StudentConfig", settings: StudentSettings, hel
     if config.eval_strategy == IntervalStrategy.NO:
         config.eval_strategy, config.eval_steps = IntervalStrategy.STEPS, config.save_steps
     if settings.early_stopping is not None:
+        if config.eval_strategy != config.save_strategy:
+            raise UserError(
+                "sft.eval_strategy: early stopping keeps the best checkpoint; set save_strategy to the same"
+            )
         config.load_best_model_at_end = True
         config.metric_for_best_model = config.metric_for_best_model or "loss"
         config.greater_is_better = not config.metric_for_best_model.endswith("loss")

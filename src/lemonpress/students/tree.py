@@ -176,6 +176,7 @@ def _check_merged(folder: Path, base: Path, kind: Kind) -> None:
     with torch.inference_mode():
         whole, tokenizer = load_model(folder, kind, "float32", "cpu")
         merged = _distributions(whole, tokenizer, kind)
+        del whole  # one model in memory at a time
         bare, _ = load_model(base, kind, "float32", "cpu")
         fit_embeddings(bare, tokenizer)
         adapted = _distributions(PeftModel.from_pretrained(bare, folder / "adapter").eval(), tokenizer, kind)
