@@ -10,6 +10,7 @@ from lemonpress.console import run_program
 _COMMANDS = {
     "demo": "run the whole walk of a recipe: corpora, student, self-distillation, releases, benchmark",
     "explain": "print every critic's score and verdict for one pair",
+    "export": "convert a student for machines without a GPU, and compare it with the original",
     "space": "open the demo on a released student",
 }
 
