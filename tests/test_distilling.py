@@ -122,7 +122,10 @@ def test_every_round_trains_on_its_own_pairs_of_fresh_sentences(start: Start) ->
         assert all(row["rouge_l"] <= 0.8 for row in kept)
         assert one.productive == pytest.approx(len({row["source"] for row in kept}) / len(sources))
         assert one.training.rows["paraphrase"] == min(40, len(kept))
-        assert one.distilled["pairs"].funnel[0].seen == 8 * len(sources)
+        funnel = one.distilled["pairs"].funnel
+        assert funnel[0].seen == 8 * len(sources)
+        assert [step.seen for step in funnel[1:]] == [step.kept for step in funnel[:-1]]
+        assert all(step.kept <= step.seen for step in funnel)
         assert one.accepted is None
 
 

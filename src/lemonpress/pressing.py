@@ -151,14 +151,16 @@ def readings(pools: Sequence[Pool]) -> tuple[list[Step], dict[str, float]]:
     dropped: dict[str, Counter[str]] = {"samples": Counter(), "pairs": Counter()}
     for pool in pools:
         kind = "pairs" if pool.pairing == "given" else "samples"
+        # The source heads its group, and samples that copy it count with it.
+        given = 1 if pool.pairing == "from_first" else 0
         for shard in pool.sentences:
             table = shard.table("sentences")
             totals[kind] += sum(table["sampled"].to_pylist())
             if kind == "pairs":
                 totals["distinct pairs"] += sum(map(len, table["sources"].to_pylist()))
             else:
-                totals["formed"] += sum(sum(counts) for counts in table["counts"].to_pylist())
-                totals["distinct"] += sum(map(len, table["sentences"].to_pylist()))
+                totals["formed"] += sum(sum(counts) - given for counts in table["counts"].to_pylist())
+                totals["distinct"] += sum(len(sentences) - given for sentences in table["sentences"].to_pylist())
             for reasons in table["dropped"].to_pylist():
                 dropped[kind].update(dict(reasons))
     steps = []

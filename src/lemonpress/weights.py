@@ -6,7 +6,8 @@ dequantised tensors are therefore copied into a fresh model of the same configur
 
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,8 @@ from lemonpress.sources import Model
 
 if TYPE_CHECKING:
     import torch
+
+_LARGE = 2 * 10**9  # bytes of weights that take seconds to load
 
 
 def ordinary_folder(model: Model) -> Path:
@@ -82,8 +85,25 @@ def load_model(
 
     place = pick_device(device)
     auto = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
-    model = auto.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
+    with _bar_if_large(folder):
+        model = auto.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
     return model, AutoTokenizer.from_pretrained(folder)
+
+
+@contextmanager
+def _bar_if_large(folder: Path) -> Iterator[None]:
+    """No progress bar of transformers' where loading takes no time worth one."""
+    from transformers.utils import logging
+
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if size >= _LARGE or not logging.is_progress_bar_enabled():
+        yield
+        return
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
 
 
 def load_causal(folder: Path, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:

@@ -113,6 +113,21 @@ def test_accumulation_of_four_batches_is_one_batch(train: Train, architecture: A
     assert sum(value.abs().sum().item() for name, value in weights(whole).items() if "lora_B" in name) > 0.01
 
 
+@pytest.mark.parametrize("architecture", ["t5", "bart", "llama"])
+def test_gradient_checkpointing_changes_no_weight(train: Train, architecture: Architecture) -> None:
+    plain = train(architecture, "plain", max_steps=3, **EXACT)
+    saved = train(architecture, "saved", max_steps=3, gradient_checkpointing=True, **EXACT)
+    assert same(plain, saved, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["t5", "bart", "llama"])
+def test_bfloat16_trains_to_about_the_same_loss(train: Train, architecture: Architecture) -> None:
+    settings = {"max_steps": 10, "learning_rate": 1e-2}
+    exact, rounded = train(architecture, "exact", **settings), train(architecture, "rounded", **settings, bf16=True)
+    assert rounded.last_loss == pytest.approx(exact.last_loss, rel=0.05)
+    assert rounded.last_loss != exact.last_loss
+
+
 @pytest.mark.parametrize("lora", [LORA, FULL], ids=["lora", "full"])
 @pytest.mark.parametrize("architecture", ["t5", "bart"])
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
@@ -186,11 +201,17 @@ def test_a_source_gets_the_same_samples_in_any_company(train: Train, architectur
 @pytest.mark.parametrize("architecture", ["t5", "bart", "gpt2"])
 def test_beams_come_likeliest_first(train: Train, architecture: Architecture) -> None:
     student = Student.load(train(architecture, "tree").folder, dtype="float32", device="cpu")
-    ((one,), many) = (
-        student.generate("paraphrase", ["It rained."], n=n, beams=4, max_new_tokens=8)[0] for n in (1, 4)
+    sources = ["It rained.", "On 3 May the clerk paid the pilot, who left at noon."]
+    best = student.generate("paraphrase", sources, n=1, beams=4, max_new_tokens=8)
+    many = student.generate("paraphrase", sources, n=4, beams=4, max_new_tokens=8)
+    assert [texts[:1] for texts in many] == best
+    assert all(len(texts) == 4 and any(texts) for texts in many)
+    alone = [student.generate("paraphrase", [source], n=4, beams=4, max_new_tokens=8)[0] for source in sources]
+    assert alone == many
+    # One beam is greedy.
+    assert student.generate("paraphrase", sources, beams=1, max_new_tokens=8) == student.generate(
+        "paraphrase", sources, greedy=True, max_new_tokens=8
     )
-    assert many[0] == one
-    assert len(many) == 4
     with pytest.raises(ValueError, match="beams"):
         student.generate("paraphrase", ["It rained."], n=5, beams=4)
 

@@ -71,17 +71,21 @@ def beams(
     """
     import torch
 
-    batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left").to(model.device)
+    encodes = model.config.is_encoder_decoder
+    # An encoder counts positions from the first token, a decoder goes on after the last.
+    side = "right" if encodes else "left"
+    batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side=side).to(model.device)
+    forced = model.generation_config.forced_bos_token_id  # BART's <s>, which would end its own text
     with torch.inference_mode():
         output = model.generate(
             **batch,
             num_beams=width,
             num_return_sequences=n,
             do_sample=False,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=list(ends),
+            max_new_tokens=max_new_tokens + (forced is not None),
+            eos_token_id=[token for token in ends if token != forced],
         )
-    start = 0 if model.config.is_encoder_decoder else batch.input_ids.shape[1]
+    start = 1 + (forced is not None) if encodes else batch.input_ids.shape[1]
     texts = tokenizer.batch_decode(output[:, start:], skip_special_tokens=True)
     return [texts[place : place + n] for place in range(0, len(texts), n)]
 
@@ -151,7 +155,7 @@ class _Encoded:
         import torch
         from transformers.modeling_outputs import BaseModelOutput
 
-        batch = tokenizer(list(prompts), return_tensors="pt", padding=True).to(model.device)
+        batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="right").to(model.device)
         settings = model.generation_config
         encoded = model.get_encoder()(**batch).last_hidden_state
         first = torch.full((len(prompts), 1), settings.decoder_start_token_id, device=model.device)
