@@ -133,6 +133,13 @@ def test_a_dataset_column_gives_contexts(folder: Path) -> None:
     assert read_contexts(dataset(folder, "body", count=1), "pool", Path)["context"].to_pylist() == TEXTS[:1]
 
 
+def test_a_revision_of_a_folder_is_refused(folder: Path) -> None:
+    settings = DatasetContexts(source="dataset", path=str(folder), revision="v1.0.0")
+    with pytest.raises(UserError, match="for Hub datasets") as error:
+        read_contexts(settings, "pool", Path)
+    one_line(error)
+
+
 def test_a_wrong_dataset_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for settings, said in (

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lemonpress.errors import UserError
-from lemonpress.reading import json_value, load_rows, text_lines
+from lemonpress.reading import dataset_commit, json_value, load_rows, names_hub_dataset, text_lines
 from lemonpress.recipes import DatasetContexts, FileContexts, TeacherContexts
 from lemonpress.rows import CONTEXTS, content_id
 from lemonpress.splitting import first_sentence, flaw
@@ -149,7 +149,11 @@ def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
 
 
 def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:
-    rows = load_rows(settings.path, settings.config, settings.split, settings.revision, where)
+    hub = names_hub_dataset(settings.path, Path(settings.path).expanduser())
+    if settings.revision is not None and not hub:
+        raise UserError(f"{where}: revision {settings.revision!r} is for Hub datasets; remove it")
+    commit = dataset_commit(settings.path, settings.revision, where) if hub else None
+    rows = load_rows(settings.path, settings.config, settings.split, commit, where)
     if settings.column not in rows.column_names:
         raise UserError(
             f"{where}: {settings.path} has no column {settings.column!r}; it has {', '.join(rows.column_names)}"

@@ -111,27 +111,33 @@ def json_value(line: str, where: str) -> Any:
         raise UserError(f"{where}: not JSON; write one object a line") from None
 
 
-def load_rows(path: str, config: str | None, split: str, revision: str | None, where: str) -> "Dataset":
+def load_rows(path: str, config: str | None, split: str, commit: str | None, where: str) -> "Dataset":
     """One split of a dataset folder or of a dataset on the Hub.
 
     Args:
         path: Folder, or Hub id.
         config: Configuration; the only or default one if None.
         split: Its name.
-        revision: Commit, tag or branch of a Hub dataset.
+        commit: Of a Hub dataset, from `dataset_commit`; None for a folder.
         where: The recipe field, for error messages.
 
     Raises:
-        UserError: It cannot be found, reached or read.
+        UserError: It cannot be found, reached or read, or the Hub fails and another commit is cached.
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError, DatasetsError
 
     try:
-        return load_dataset(path, config, split=split, revision=revision)
+        loaded = load_dataset(path, config, split=split, revision=commit)
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         why = error.__cause__ if isinstance(error, DatasetGenerationError) and error.__cause__ else error
         raise UserError(f"{where}: {path} cannot be loaded: {first_line(why)}") from None
+    # `datasets` answers with any cached commit's rows when the Hub fails while it loads.
+    if commit is not None and not all(commit in Path(file["filename"]).parts for file in loaded.cache_files):
+        raise UserError(
+            f"{where}: {path}: the Hub failed and another revision is cached; try again when the Hub answers"
+        )
+    return loaded
 
 
 def dataset_commit(path: str, revision: str | None, where: str) -> str:
