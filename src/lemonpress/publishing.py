@@ -256,6 +256,7 @@ def _asked(panel: Panel) -> list[tuple[str, str]]:
 
 
 def notes_on(model: Model | None) -> list[str]:
+    """What a card says of a packaged model besides its licence."""
     if model is None:
         return []
     package = PACKAGES.get(model.id.removeprefix("package:").split("==")[0])

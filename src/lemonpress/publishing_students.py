@@ -132,7 +132,7 @@ def release_student(
         {"student": licence, "base": base.model.licence, **origins(run)},
     )
     origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
-    datasets = [(c.repo_id, recipe.version) for c in corpora]
+    datasets = [(c.repo_id, c.tag) for c in corpora]
     repo_id = f"{recipe.namespace}/{name or recipe.student.name}"
     card = _student_card(repo_id, recipe.version, training, base, licence, datasets, facts, table, origin, to)
     return _release_model(recipe.name, card, training.folder, origin, to, dry_run=False)
@@ -175,7 +175,8 @@ def release_trained(
         {"student": licence, "base": base.model.licence, **named},
     )
     origin["datasets"] = list(sources)
-    datasets = [(one["id"], one["revision"]) for one in sources if one.get("commit") and one.get("revision")]
+    on_hub = [one for one in sources if one.get("commit")]
+    datasets = list(dict.fromkeys((one["id"], one["revision"] or one["commit"][:12]) for one in on_hub))
     card = _student_card(repo_id, version, training, base, licence, datasets, facts, None, origin, to)
     return _release_model(repo_id.rpartition("/")[2], card, training.folder, origin, to, dry_run=dry_run)
 

@@ -156,9 +156,15 @@ def language_model_kind(model: Model, where: str) -> Literal["causal", "seq2seq"
 
 
 def pick_dtype(dtype: str, device: str) -> "torch.dtype":
-    """The torch type that a recipe's dtype means on a device."""
+    """The torch type that a recipe's dtype means on a device.
+
+    Raises:
+        UserError: It is none of float32, bfloat16, float16 and auto.
+    """
     import torch
 
+    if dtype not in ("auto", "float32", "bfloat16", "float16"):
+        raise UserError(f"dtype: {dtype!r} is none of auto, float32, bfloat16, float16")
     if dtype != "auto":
         return getattr(torch, dtype)
     native = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bf16()

@@ -149,3 +149,14 @@ def test_perplexity_is_left_out_where_no_candidate_has_one() -> None:
 def test_score_names_what_cannot_be_scored(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         score("summary", *arguments)
+
+
+@pytest.mark.weights
+def test_meaning_is_kept_where_the_nli_model_says_so() -> None:
+    from lemonpress.evaluation.systems import entailment_scores
+
+    sources = ["A man is playing a guitar on the stage.", "It rained in Leeds.", "The bridge is shut.", "A dog ran."]
+    written = ["A man is playing a guitar.", "It rained in Leeds.", "", "A cat slept in the sun."]
+    forward, both = entailment_scores("data/nli-critic", sources, written)
+    assert (forward.metric, forward.mean, forward.n) == ("Entailed", 50.0, 4)
+    assert (both.metric, both.mean) == ("Both ways", 25.0)

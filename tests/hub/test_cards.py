@@ -97,7 +97,7 @@ def model_card() -> ModelCard:
         licence="apache-2.0",
         base_id="press/base",
         base_commit="b" * 40,
-        datasets=[("press/dimple-card", "1.0.0")],
+        datasets=[("press/dimple-card", "v1.0.0")],
         prompts={"paraphrase": 'Paraphrase: It\'s "late".\nAnswer:', "summary": "Shorten: It is late.\nAnswer:"},
         training={"steps": 120, "learning rate": 2e-4},
         table_markdown="| System | iBLEU |\n| --- | ---: |\n| Student | 11.0 |",

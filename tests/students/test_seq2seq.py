@@ -247,6 +247,26 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert not (tmp_path / "out" / "merged").exists()
 
 
+@pytest.mark.parametrize(
+    ("rows", "sft", "words"),
+    [
+        ([{**ROWS[0], "task": "control", "tree": "(S NN)", "parser": "toy"}], {}, "task control"),
+        ([{**ROWS[0], "source": "It rained. " * 90}], {"max_length": 150}, "validation: all 1 exceed 150"),
+        (ROWS, {"eval_strategy": "steps", "eval_steps": 10, "save_steps": 25}, "multiple of eval_steps"),
+        (ROWS, {"eval_strategy": "epoch"}, "save_strategy"),
+    ],
+)
+def test_validation_rows_that_measure_nothing_are_refused(
+    base: Make, tmp_path: Path, rows: list[dict[str, Any]], sft: dict[str, Any], words: str
+) -> None:
+    train, held_out = write_rows(tmp_path / "rows.parquet", ROWS), write_rows(tmp_path / "held.parquet", rows)
+    settings = StudentSettings(name="tiny", model="./unused", early_stopping=1, length_share=0)
+    config = sft_config({"bf16": False, "max_steps": 50, **sft}, 0)
+    with pytest.raises(UserError) as error:
+        fine_tune(train, base("t5"), settings, config, tmp_path / "out", False, validation=held_out)
+    assert words in one_line(error)
+
+
 def test_a_causal_model_is_no_encoder_decoder_student(base: Make) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

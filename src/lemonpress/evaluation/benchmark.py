@@ -172,6 +172,11 @@ def _check(
             raise UserError(f"benchmark row {row}: has no reference; give one or remove the row")
 
 
+def percentage(metric: str, hits: Sequence[bool], signature: str) -> Score:
+    """The share of sentences for which something is so, in percent."""
+    return _score(metric, 100.0 * np.array(hits, dtype=np.float64), signature)
+
+
 def _score(metric: str, values: Floats, signature: str) -> Score:
     mean, low, high = interval(values, _SEED)
     return Score(metric, mean, low, high, len(values), signature)

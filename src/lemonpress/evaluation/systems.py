@@ -9,12 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from lemonpress.critics import build
 from lemonpress.engine.local import Task as ShardTask
 from lemonpress.engine.local import Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
-from lemonpress.evaluation.benchmark import Benchmark, Score, score
+from lemonpress.evaluation.benchmark import Benchmark, Score, percentage, score
 from lemonpress.metrics.fluency import perplexity, signature
-from lemonpress.recipes import Task
+from lemonpress.recipes import EntailmentSettings, Task
+from lemonpress.students.candidates import judge_candidates
 from lemonpress.weights import load_causal
 
 _BATCH_TEXTS = 16
@@ -82,8 +84,37 @@ def perplexity_judge(name: str, folder: Path) -> Judge:
     return Judge(name, measure)
 
 
+def entailment_scores(model: str, sources: Sequence[str], candidates: Sequence[str]) -> list[Score]:
+    """How often what was written is entailed by its source, and how often each entails the other.
+
+    Args:
+        model: NLI model, as entailment critics name it.
+        sources: What was rewritten.
+        candidates: A rewriting of each; a blank one is entailed by nothing.
+
+    Returns:
+        Two scores in percent of the sentences: ``Entailed`` and ``Both ways``, at the paper's 0.75.
+    """
+    settings = EntailmentSettings(critic="entailment", model=model, direction="both", min=0.75)
+    critics = build([settings])
+    judged = judge_candidates(sources, [[text] if text.strip() else [] for text in candidates], critics)
+    (nli,) = critics[0].models
+    forward = [bool(one) and one[0].rejected_by != "entailment" for one in judged]
+    both = [bool(one) and one[0].accepted for one in judged]
+    signature = f"entailment|min:0.75|model:{nli.id}@{nli.commit}"
+    return [
+        percentage("Entailed", forward, f"source to text|{signature}"),
+        percentage("Both ways", both, f"both directions|{signature}"),
+    ]
+
+
 def compare(
-    store: Store, systems: Sequence[System], benchmark: Benchmark, judge: Judge, max_new_tokens: int
+    store: Store,
+    systems: Sequence[System],
+    benchmark: Benchmark,
+    judge: Judge,
+    max_new_tokens: int,
+    nli: str | None = None,
 ) -> dict[str, list[Score]]:
     """Let every system rewrite a benchmark, greedily, and score what it wrote.
 
@@ -93,6 +124,7 @@ def compare(
         benchmark: Sources, references and task.
         judge: Measures fluency.
         max_new_tokens: Tokens a text at most.
+        nli: NLI model that says how often meaning is kept; not asked by default.
 
     Returns:
         Scores by system name.
@@ -109,6 +141,8 @@ def compare(
             table["perplexity"].to_numpy(),
             shard.stats["fluency"],
         )
+        if nli is not None:
+            results[system.name] += entailment_scores(nli, benchmark.sources, table["candidate"].to_pylist())
     return results
 
 

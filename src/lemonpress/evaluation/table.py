@@ -14,6 +14,8 @@ _ARROWS = {
     "Copies": "↓",
     "Jaccard": "↓",
     "Perplexity": "↓",
+    "Entailed": "↑",
+    "Both ways": "↑",
 }
 _DIGITS = {"Compression": 2}
 

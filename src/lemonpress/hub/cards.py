@@ -102,7 +102,7 @@ class ModelCard:
         licence: SPDX-like identifier as the Hub knows it.
         base_id: Model that it comes from: of a base, the original; of a student, the repository of its base.
         base_commit: Commit of that model, or ``sha256:...`` of packaged weights.
-        datasets: Dataset repositories and the version of each that it was trained on; none for a base.
+        datasets: Dataset repositories and the revision of each that it was trained on; none for a base.
         prompts: Complete example prompt of each task, as the model was trained on it; the snippet runs the first.
         training: Settings and measurements of the training, by name; empty for a base.
         table_markdown: Benchmark table, or None where it was not measured.
@@ -223,7 +223,7 @@ def render_model_card(card: ModelCard) -> str:
     own = [*contract.tasks, "distillation", *(["lora"] if card.adapter else [])] if card.kind == "student" else []
     data = ModelCardData(
         base_model=card.base_id if _HUB_ID.fullmatch(card.base_id) else None,
-        datasets=[repo_id for repo_id, _ in card.datasets] or None,
+        datasets=list(dict.fromkeys(repo_id for repo_id, _ in card.datasets)) or None,
         language=card.language,
         library_name="transformers",
         license=card.licence,

@@ -35,6 +35,7 @@ from lemonpress.recipes.schema import (
     DeduplicationSettings,
     FileContexts,
     LoraSettings,
+    Name,
     PairRows,
     Recipe,
     SelfDistillationSettings,
@@ -45,6 +46,7 @@ from lemonpress.recipes.schema import (
     TeacherContexts,
     TeacherSettings,
     TrainingData,
+    Version,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "FileContexts",
     "LengthSettings",
     "LoraSettings",
+    "Name",
     "NumberSettings",
     "PairRows",
     "PolaritySettings",
@@ -80,6 +83,7 @@ __all__ = [
     "TeacherContexts",
     "TeacherSettings",
     "TrainingData",
+    "Version",
     "add_recipe_arguments",
     "critic_name",
     "digest",

@@ -332,6 +332,13 @@ class Recipe(Section):
     def _stages_follow(self) -> Self:
         if self.self_distillation and not self.student:
             raise ValueError("self_distillation needs a student section")
+        if self.self_distillation and self.self_distillation.diversity:
+            edges = self.self_distillation.diversity.edges
+            for name, corpus in self.corpora.items():
+                if edges not in map(critic_name, corpus.critics):
+                    raise ValueError(
+                        f"self_distillation.diversity takes edges from '{edges}': corpora.{name} has no such critic"
+                    )
         if self.teacher is None:
             pressed = [name for name, pool in self.contexts.items() if not isinstance(pool, PairRows)]
             if pressed:

@@ -26,10 +26,11 @@ def load(
         dtype: float32, bfloat16, float16, or ``auto``: bfloat16 where the device computes it natively.
 
     Returns:
-        The student; see its `paraphrase`, `summarise`, `control` and `generate`.
+        The student; see its `paraphrase`, `summarise`, `control` and `generate`. A language model that was published
+        without ``student.json`` is asked in today's prompts.
 
     Raises:
-        UserError: The Hub cannot be reached, has no such repository or version, or it holds no student.
+        UserError: The Hub cannot be reached, has no such repository or version, or it holds no language model.
     """
     from lemonpress.hub.load import snapshot
     from lemonpress.students.generate import Student

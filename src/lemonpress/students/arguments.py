@@ -3,14 +3,15 @@
 import difflib
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from trl import TrlParser
 
 from lemonpress.errors import UserError
-from lemonpress.recipes import LoraSettings, StudentSettings, TrainingData, read_yaml
+from lemonpress.reading import SUFFIXES
+from lemonpress.recipes import LoraSettings, Name, StudentSettings, TrainingData, Version, read_yaml
 from lemonpress.students.settings import StudentConfig, check_field, check_reporting
 
 RECIPES = "trainers/recipes/students"
@@ -60,6 +61,9 @@ class StudentArguments:
     validation_split: str | None = field(
         default=None, metadata=_help("Split of the same datasets that is evaluated as it trains, such as validation.")
     )
+    validation_dataset: str | None = field(
+        default=None, metadata=_help("Other rows that are evaluated instead: dataset id, a folder, or a file.")
+    )
     validation: list[Any] | None = field(
         default=None, metadata=_help("In a recipe only: datasets that are evaluated, instead of a split.")
     )
@@ -106,7 +110,7 @@ def parse(argv: Sequence[str], description: str) -> tuple[StudentArguments, Stud
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", metavar="RECIPE", help=f"YAML file of the settings below; see {RECIPES}")
-    arguments = list(argv)
+    arguments = [part for flag in argv for part in _divided(flag)]
     if "--config" in arguments[:-1]:
         place = arguments.index("--config") + 1
         file, recipe = read_yaml(arguments[place], RECIPES)
@@ -121,8 +125,16 @@ def parse(argv: Sequence[str], description: str) -> tuple[StudentArguments, Stud
             raise UserError(f"{name}: is not used here ({instead}); remove it")
     if student.dry_run and not student.release:
         raise UserError("--dry_run goes with --release")
+    if student.release:
+        _check_release(student)
     check_reporting(config)
     return student, config
+
+
+def _divided(flag: str) -> list[str]:
+    """``--config=FILE`` as two arguments: TRL looks for the flag alone."""
+    name, equals, value = flag.partition("=")
+    return [name, value] if equals and name == "--config" else [flag]
 
 
 class _Parser(TrlParser):
@@ -131,6 +143,17 @@ class _Parser(TrlParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise UserError(message)
+
+
+def _check_release(student: StudentArguments) -> None:
+    named = "use letters, digits, '.', '-' and '_'"
+    rules = {"release": (Version, "write it as 1.0.0"), "namespace": (Name, named), "name": (Name, named)}
+    for setting, (kind, remedy) in rules.items():
+        value = getattr(student, setting)
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError:
+            raise UserError(f"{setting}: {value!r} cannot be released; {remedy}") from None
 
 
 def _check_recipe(recipe: Any, file: str) -> None:
@@ -194,23 +217,47 @@ def training_data(args: StudentArguments) -> tuple[list[TrainingData], list[Trai
     if args.dataset is None:
         train = _entries(args.datasets or [], "datasets")
     else:  # a flag that overrides the recipe's mixture
-        one = {"path": args.dataset, "revision": args.dataset_revision, "config": args.dataset_config}
-        train = _entries([{**one, "split": args.dataset_split, "task": args.task}], "dataset")
-    if args.validation_split:
-        return train, [one.model_copy(update={"split": args.validation_split, "weight": 1.0}) for one in train]
-    return train, _entries(args.validation or [], "validation")
+        named = {"path": args.dataset, "revision": args.dataset_revision, "config": args.dataset_config}
+        train = _entries([{**named, "split": args.dataset_split, "task": args.task}], "dataset")
+    if args.validation_dataset is not None:
+        return train, _entries([{"path": args.validation_dataset, "task": args.task}], "validation_dataset")
+    if not args.validation_split:
+        return train, _entries(args.validation or [], "validation")
+    file = next((one.path for one in train if one.path.endswith(SUFFIXES)), None)
+    if file is not None:
+        raise UserError(f"validation_split: {file} has no splits; name other rows by --validation_dataset")
+    return train, [one.model_copy(update={"split": args.validation_split, "weight": 1.0}) for one in train]
 
 
-def recorded(args: StudentArguments, changed: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """All that decides a training, for the provenance: arguments, SFTConfig's changed fields, seed."""
-    skipped = ("fresh", "release", "dry_run", "hub", "name", "namespace")
-    return {"student": {k: v for k, v in asdict(args).items() if k not in skipped}, "sft": dict(changed), "seed": seed}
+def recorded(
+    settings: StudentSettings,
+    train: Sequence[TrainingData],
+    validation: Sequence[TrainingData],
+    changed: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """All that decides a training, for the provenance.
+
+    Args:
+        settings: From `student_settings`.
+        train: Datasets that are trained on.
+        validation: Datasets that are evaluated.
+        changed: Fields of SFTConfig that differ from the defaults, from `settings.changed_fields`.
+        seed: Of the training.
+    """
+    return {
+        "student": settings.model_dump(mode="json", exclude={"sft", "distilled_sft"}),
+        "datasets": [one.model_dump(mode="json") for one in train],
+        "validation": [one.model_dump(mode="json") for one in validation],
+        "sft": dict(changed),
+        "seed": seed,
+    }
 
 
 def _entries(items: Sequence[Any], where: str) -> list[TrainingData]:
     found = []
     for number, item in enumerate(items):
-        place = f"{where}.{number}" if where != "dataset" else where
+        place = where if where.endswith("dataset") else f"{where}.{number}"
         if not isinstance(item, Mapping):
             raise UserError(f"{place}: is no mapping of path, revision, task and so on; write it as one")
         try:

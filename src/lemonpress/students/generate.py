@@ -254,7 +254,12 @@ class Student(_Writer):
     ) -> list[list[str]]:
         if n < 1:
             raise UserError(f"n={n}: ask for at least one text a source")
+        blank = [place for place, source in enumerate(sources) if not source.strip()]
+        if blank:
+            raise UserError(f"sources: number {blank[0]} is blank; give a sentence")
         pool = decoding.get("beams") or _POOL * n
+        if pool < n:
+            raise UserError(f"beams={pool}: give at least n={n} of them")
         written = self.generate(task, sources, max(n, pool), trees=trees, words=words, **decoding)
         chosen = best(sources, written, n, critics, words=words)
         return [[one.text for one in texts] for texts in chosen]

@@ -17,10 +17,10 @@ from lemonpress.recipes import StudentSettings, digest
 from lemonpress.sources import file_digest
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
-from lemonpress.students.examples import TASKS, Example, contract_of, examples, read_rows, sample_rows
+from lemonpress.students.examples import TASKS, Example, Row, contract_of, examples, read_rows, sample_rows
 from lemonpress.students.linear import special_tokens
 from lemonpress.students.prompts import FORMATS, Kind, completion
-from lemonpress.students.tree import Base, check_tree, fit_embeddings, kind_of, write_tree
+from lemonpress.students.tree import Base, check_tree, fit_embeddings, kind_of, plain_generation, write_tree
 
 if TYPE_CHECKING:
     from lemonpress.students.settings import StudentConfig
@@ -38,8 +38,9 @@ class Training:
     Attributes:
         rows: Rows trained on, by task.
         lost_rows: Rows left out because they exceed `max_length` tokens.
+        lost_validation_rows: The same of the validation rows.
         steps: Optimizer steps.
-        tokens: Tokens seen, prompts included, padding not.
+        tokens: Tokens seen, prompts included, padding not; of an encoder-decoder student its inputs' alone.
         first_loss: Mean loss of the first tenth of the logged steps, nats a target token.
         last_loss: Mean loss of the last tenth.
         seconds: Wall-clock time of the last, uninterrupted piece of training.
@@ -56,6 +57,7 @@ class Training:
     last_loss: float
     seconds: float
     folder: Path
+    lost_validation_rows: int = 0
     validation: dict[str, float] = field(default_factory=dict)
     best_step: int | None = None
 
@@ -79,7 +81,7 @@ class _Job:
     out: Path
     run: str
     start: Path | None
-    rows: Sequence[dict[str, Any]]
+    rows: Sequence[Row]
 
 
 def fine_tune(
@@ -123,18 +125,29 @@ def fine_tune(
         check_kind(kind, settings, config)
         table = read_rows(rows)
         held_out = read_rows(validation) if validation else []
-        _schedule_evaluation(config, settings, bool(held_out))
+        schedule_evaluation(config, settings, bool(held_out))
         run = _run_digest(rows, validation, base, settings, config, start)
         if resume and (done := _finished(out, run)):
             return done
         checkpoint = _last_checkpoint(out, run) if resume else None
         earlier = contracts.read(start, kind) if start else None
         contract = contract_of(table, kind, settings.length_share, earlier)
+        _check_validation(held_out, contract)
         chosen = sample_rows(table, settings.max_rows, config.seed)
         train = examples(chosen, contract, settings.length_share, config.seed)
         shown = examples(held_out, contract, settings.length_share, config.seed)
         job = _Job(base, settings, config, contract, train, shown, out, run, start, held_out)
         return _train(job, checkpoint)
+
+
+def _check_validation(rows: Sequence[Row], contract: Contract) -> None:
+    for row in rows:
+        if row["task"] not in contract.tasks:
+            raise UserError(f"validation: has rows of task {row['task']}, which is not trained on; leave them out")
+        if row["task"] == "control" and row["parser"] != contract.parser:
+            raise UserError(
+                f"validation: trees of {row['parser']}, trained on those of {contract.parser}; use the same"
+            )
 
 
 def check_kind(kind: Kind, settings: StudentSettings, config: "StudentConfig") -> None:
@@ -155,8 +168,17 @@ def check_kind(kind: Kind, settings: StudentSettings, config: "StudentConfig") -
         check_seq2seq(config)
 
 
-def _schedule_evaluation(config: "StudentConfig", settings: StudentSettings, held_out: bool) -> None:
-    """Evaluate as often as checkpoints are saved, where nothing else is said."""
+def schedule_evaluation(config: "StudentConfig", settings: StudentSettings, held_out: bool) -> None:
+    """Evaluate as often as checkpoints are saved, where nothing else is said.
+
+    Args:
+        config: Changed in place.
+        settings: Of the student.
+        held_out: Whether there are validation rows.
+
+    Raises:
+        UserError: What is asked needs validation rows, or early stopping a checkpoint at each evaluation.
+    """
     from transformers import IntervalStrategy
 
     if not held_out:
@@ -169,6 +191,11 @@ def _schedule_evaluation(config: "StudentConfig", settings: StudentSettings, hel
         if config.eval_strategy != config.save_strategy:
             raise UserError(
                 "sft.eval_strategy: early stopping keeps the best checkpoint; set save_strategy to the same"
+            )
+        if config.eval_strategy == IntervalStrategy.STEPS and config.save_steps % (config.eval_steps or 1):
+            raise UserError(
+                f"sft.save_steps: {config.save_steps:g} is no multiple of eval_steps, {config.eval_steps:g}; early "
+                "stopping needs a checkpoint of the best evaluation"
             )
         config.load_best_model_at_end = True
         config.metric_for_best_model = config.metric_for_best_model or "loss"
@@ -184,7 +211,11 @@ def _train(job: _Job, checkpoint: Path | None) -> Training:
     train, lost = _fitting(job.train, tokenizer, job)
     if not train:
         raise UserError(f"rows: all {len(job.train)} exceed {job.config.max_length} tokens; raise sft.max_length")
-    validation, _ = _fitting(job.validation, tokenizer, job)
+    validation, lost_validation = _fitting(job.validation, tokenizer, job)
+    if job.validation and not validation:
+        raise UserError(
+            f"validation: all {lost_validation} exceed {job.config.max_length} tokens; raise sft.max_length"
+        )
     trainer = _trainer(job, model, tokenizer, new_tokens, train, validation)
     if job.start is not None and job.settings.lora is not None:
         _load_adapter(trainer.model, job.start / "adapter")
@@ -204,6 +235,7 @@ def _train(job: _Job, checkpoint: Path | None) -> Training:
     training = Training(
         rows={task: counts[task] for task in TASKS if counts[task] or task != "control"},
         lost_rows=lost,
+        lost_validation_rows=lost_validation,
         steps=state.global_step,
         tokens=int(state.num_input_tokens_seen),
         first_loss=sum(loss for _, loss in losses[:tenth]) / tenth,
@@ -324,6 +356,7 @@ def _finish(model: Any, tokenizer: Any, job: _Job, training: Training, curves: d
     try:
         write_tree(model, tokenizer, job.contract, job.base, scratch)
         check_tree(scratch, job.base.folder)
+        scratch.chmod(0o755)
         shutil.rmtree(training.folder, ignore_errors=True)
         scratch.rename(training.folder)
     finally:
@@ -349,7 +382,9 @@ def _load(job: _Job) -> tuple[Any, Any, list[int]]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer, _add_tree_tokens(model, tokenizer, job.contract.parts)
+    tokens = _add_tree_tokens(model, tokenizer, job.contract.parts)
+    model.generation_config = plain_generation(model, tokenizer)
+    return model, tokenizer, tokens
 
 
 def _add_tree_tokens(model: Any, tokenizer: Any, parts: Sequence[str]) -> list[int]:

@@ -80,7 +80,6 @@ def write_tree(model: Any, tokenizer: Any, contract: Contract, base: Base, folde
         model.save_pretrained(folder / "adapter", save_embedding_layers=False)
         (folder / "adapter" / "README.md").unlink(missing_ok=True)
         model = model.merge_and_unload()
-    model.generation_config = plain_generation(model, tokenizer)
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.chat_template = chat_template(contract.formats) if contract.kind == "causal" else None
     tokenizer.save_pretrained(folder)
