@@ -163,6 +163,13 @@ def test_a_round_without_a_kept_pair_ends_it(start: Start) -> None:
     assert "kept none" in done.stopped
 
 
+def test_it_ends_where_no_fresh_sentence_is_left(start: Start) -> None:
+    done = start(rounds=9, sentences=200).distil()
+    assert 1 <= len(done.rounds) < 9
+    assert done.stopped is not None
+    assert "no teacher sentence is left" in done.stopped
+
+
 def test_the_union_is_trained_on_where_it_is_asked_for(start: Start) -> None:
     setting = start(rounds=1, union=True)
     (one,) = setting.distil().rounds

@@ -78,7 +78,7 @@ def distil(
 ) -> Distillation:
     """Let a student distil itself, round after round, until the recipe's rounds are done or its stop is reached.
 
-    A round whose pairs the critics all reject ends it too.
+    A round without a fresh sentence, or whose pairs the critics all reject, ends it too.
 
     Args:
         run: The run.
@@ -89,7 +89,7 @@ def distil(
         announce: Told of each round as it begins.
 
     Raises:
-        UserError: No fresh sentence is left for a round.
+        UserError: `stop` goes by held-out sentences and there are none.
     """
     settings = run.recipe.self_distillation
     if settings is None:
@@ -101,6 +101,9 @@ def distil(
     for number in range(1, settings.rounds + 1):
         announce(f"Self-distillation, round {number}")
         fresh, distilled, productive = _own_pairs(run, pools, built, student, rounds)
+        if not any(fresh.values()):
+            why = f"round {number}: no teacher sentence is left that no pair holds; press more contexts"
+            return Distillation(rounds, why, first)
         if settings.stop == "yield" and rounds and productive <= rounds[-1].productive:
             before = rounds[-1].productive
             why = f"round {number}: {productive:.1%} of the sources gave a kept pair, after {before:.1%}"
@@ -154,9 +157,7 @@ def _own_pairs(
         corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
         distilled[name] = Built(corpus, funnel)
     total = sum(map(len, fresh.values()))
-    if not total:
-        raise UserError("self_distillation: no teacher sentence is left that no pair holds; press more contexts")
-    return fresh, distilled, productive / total
+    return fresh, distilled, productive / total if total else 0.0
 
 
 def _fresh(
