@@ -484,6 +484,8 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            # Checkpoints hold the whole embedding then, which costs disk for a while; what is published does not.
+            warnings.filterwarnings("ignore", message="Setting `save_embedding_layers` to `True`")
             yield
     finally:
         constants.HF_HUB_DISABLE_TELEMETRY = telemetry
