@@ -88,13 +88,16 @@ def _lengths(student: Student, file: Path, count: int) -> None:
     sources = [row["source"] for row in rows]
     wanted = np.array([len(row["target"].split()) for row in rows])
     free = _texts(student.generate("summary", sources, greedy=True))
-    named = [""] * len(rows)
+    named, nearest = [""] * len(rows), [""] * len(rows)
     for words in np.unique(wanted):
         places = np.flatnonzero(wanted == words)
-        texts = student.generate("summary", [sources[place] for place in places], greedy=True, words=int(words))
-        for place, text in zip(places, _texts(texts), strict=True):
-            named[place] = text
-    for name, answers in (("no number", free), ("the target's number", named)):
+        asked = [sources[place] for place in places]
+        greedy = student.generate("summary", asked, greedy=True, words=int(words))
+        chosen = student.summarise(asked, words=int(words))
+        for place, one, other in zip(places, greedy, chosen, strict=True):
+            named[place], nearest[place] = one[0], other[0] if other else ""
+    ways = (("no number", free), ("the target's number", named), ("the same, nearest of 4 samples", nearest))
+    for name, answers in ways:
         counts = np.array([len(text.split()) for text in answers])
         off = np.abs(counts - wanted)
         cells = [counts, off, 100.0 * (off == 0), 100.0 * (off <= 2)]
