@@ -49,11 +49,11 @@ def _train(argv: Sequence[str]) -> int:
     train, validation = training_data(args)
     model = resolve_base(args.model or "", args.model_revision, "model")
     check_kind(language_model_kind(model, "model"), settings, config)
-    to = destination(args.hub if args.release else "local")
     with sole_run(out):
         rows = read_training_files(train, validation, config.seed, out)
         for line in rows.report():
             print(line)
+        to = destination(args.hub if args.release else "local")
         # A base out of a package is released with its student; until then it lies on the local Hub.
         base = publish_base(model, args.namespace, destination("local") if args.dry_run else to, args.name)
         done = fine_tune(
