@@ -20,7 +20,7 @@ from lemonpress.reading import (
     SUFFIXES,
     Rows,
     batch_rows,
-    check_text,
+    column_text,
     dataset_commit,
     dataset_rows,
     first_line,
@@ -97,11 +97,11 @@ class _Group:
 
 
 def _add(groups: dict[str, _Group], row: Mapping[str, Any], settings: PairRows, where: str) -> None:
-    source = _text(row.get(settings.source_column), settings.source_column, where)
+    source = column_text(row.get(settings.source_column), settings.source_column, where)
     key = _key(row.get(settings.group_column), settings.group_column, where) if settings.group_column else ""
     group = groups.setdefault(key or source, _Group())
     if settings.context_column:
-        context = _text(row.get(settings.context_column), settings.context_column, where)
+        context = column_text(row.get(settings.context_column), settings.context_column, where)
         group.context = group.context or context
     for target in _targets(row.get(settings.target_column), settings.target_column, where):
         group.add(source, target)
@@ -116,24 +116,14 @@ def _shown(key: str) -> str:
     return repr(key if len(key) <= 40 else f"{key[:37]}...")
 
 
-def _text(value: object, column: str, where: str) -> str:
-    """A column's text, stripped; empty where there is none."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise UserError(f"{where}: column {column!r} holds {type(value).__name__}, not text; name the right column")
-    check_text(value, column, where)
-    return value.strip()
-
-
 def _key(value: object, column: str, where: str) -> str:
-    return str(value) if isinstance(value, int) else _text(value, column, where)
+    return str(value) if isinstance(value, int) else column_text(value, column, where)
 
 
 def _targets(value: object, column: str, where: str) -> list[str]:
     """The rewritings that a row lists; one blank one where it lists none."""
     texts = value if isinstance(value, list) else _written_list(value, where) if isinstance(value, str) else [value]
-    return [_text(text, column, where) for text in texts] or [""]
+    return [column_text(text, column, where) for text in texts] or [""]
 
 
 def _written_list(text: str, where: str) -> Sequence[object]:

@@ -77,6 +77,20 @@ def check_text(text: str, column: str, where: str) -> None:
         raise UserError(f"{where}: column {column!r} holds half a character (a lone surrogate); mend it") from None
 
 
+def column_text(value: object, column: str, where: str) -> str:
+    """A column's text, stripped; empty where there is none.
+
+    Raises:
+        UserError: It holds something else than text, or half a character.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise UserError(f"{where}: column {column!r} holds {type(value).__name__}, not text; name the right column")
+    check_text(value, column, where)
+    return value.strip()
+
+
 def text_lines(file: Path, where: str) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 text file that are not blank, with their numbers from 1.
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from lemonpress.assets import find_file
 from lemonpress.errors import UserError
-from lemonpress.reading import check_text
+from lemonpress.reading import column_text
 from lemonpress.recipes import StudentTask, TrainingData
 from lemonpress.rows import TRAINING, content_id
 from lemonpress.syntax.trees import parse_brackets
@@ -171,7 +171,9 @@ def _usable_rows(
     for place, row in islice(table.rows, data.count):
         here = f"{where}: {table.name}, {place}"
         task = data.task or _task(row.get(data.task_column), table.classes.get(data.task_column, ()), here)
-        source, target = (_text(row, column, here) for column in (data.source_column, data.target_column))
+        source, target = (
+            column_text(row.get(column), column, here) for column in (data.source_column, data.target_column)
+        )
         if not source or not target:
             dropped["blank target" if source else "blank source"] += 1
         elif source == target:
@@ -192,7 +194,7 @@ def _task(value: object, classes: Sequence[str], where: str) -> str:
 
 def _tree(row: Mapping[str, Any], data: TrainingData, where: str, parsers: dict[str, str]) -> _Row:
     """A control row's tree and parser; `parsers` remembers the first row of each parser."""
-    tree, parser = (_text(row, column, where) for column in (data.tree_column, data.parser_column))
+    tree, parser = (column_text(row.get(column), column, where) for column in (data.tree_column, data.parser_column))
     for text, column in ((tree, data.tree_column), (parser, data.parser_column)):
         if not text:
             raise UserError(f"{where}: a control row needs text in column {column!r}; fill it or change the task")
@@ -208,17 +210,6 @@ def _tree(row: Mapping[str, Any], data: TrainingData, where: str, parsers: dict[
             "train on the trees of one parser"
         )
     return {"tree": tree, "parser": parser}
-
-
-def _text(row: Mapping[str, Any], column: str, where: str) -> str:
-    """A column's text, stripped; empty where there is none."""
-    value = row.get(column)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise UserError(f"{where}: column {column!r} holds {type(value).__name__}, not text; name the right column")
-    check_text(value, column, where)
-    return value.strip()
 
 
 def _nothing_usable(read: int, dropped: Mapping[str, int]) -> str:

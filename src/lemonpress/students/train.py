@@ -18,9 +18,9 @@ from lemonpress.sources import file_digest
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
 from lemonpress.students.examples import TASKS, Example, Row, contract_of, examples, read_rows, sample_rows
-from lemonpress.students.linear import special_tokens
+from lemonpress.students.loading import adapter_config, fitting, load_base
 from lemonpress.students.prompts import FORMATS, Kind, completion
-from lemonpress.students.tree import Base, check_tree, fit_embeddings, kind_of, plain_generation, write_tree
+from lemonpress.students.tree import Base, check_tree, kind_of, write_tree
 
 if TYPE_CHECKING:
     from lemonpress.students.settings import StudentConfig
@@ -207,15 +207,17 @@ def _train(job: _Job, checkpoint: Path | None) -> Training:
 
     from lemonpress.students.progress import Progress
 
-    model, tokenizer, new_tokens = _load(job)
-    train, lost = _fitting(job.train, tokenizer, job)
+    options, job.config.model_init_kwargs = job.config.model_init_kwargs or {}, None
+    # All weights of an earlier round go on from where they are; an adapter is put on the base anew.
+    further = job.start if job.settings.lora is None else None
+    model, tokenizer, new_tokens = load_base(further or job.base.folder, job.contract, options)
+    kind, most = job.contract.kind, job.config.max_length
+    train, lost = fitting(job.train, tokenizer, kind, most)
     if not train:
-        raise UserError(f"rows: all {len(job.train)} exceed {job.config.max_length} tokens; raise sft.max_length")
-    validation, lost_validation = _fitting(job.validation, tokenizer, job)
+        raise UserError(f"rows: all {len(job.train)} exceed {most} tokens; raise sft.max_length")
+    validation, lost_validation = fitting(job.validation, tokenizer, kind, most)
     if job.validation and not validation:
-        raise UserError(
-            f"validation: all {lost_validation} exceed {job.config.max_length} tokens; raise sft.max_length"
-        )
+        raise UserError(f"validation: all {lost_validation} exceed {most} tokens; raise sft.max_length")
     trainer = _trainer(job, model, tokenizer, new_tokens, train, validation)
     if job.start is not None and job.settings.lora is not None:
         _load_adapter(trainer.model, job.start / "adapter")
@@ -286,30 +288,12 @@ def _trainer(
             train_dataset=dataset(train),
             eval_dataset=dataset(validation) if validation else None,
             processing_class=tokenizer,
-            peft_config=None if lora is None else _adapter(job, model, new_tokens),
+            peft_config=None if lora is None else adapter_config(lora, job.contract.kind, model, new_tokens),
         )
     except ValueError as error:
         if lora is None or "arget modules" not in str(error):
             raise
         raise UserError(f"student.lora.target_modules: {lora.target_modules} match nothing in the base") from error
-
-
-def _adapter(job: _Job, model: Any, new_tokens: Sequence[int]) -> Any:
-    from peft import LoraConfig
-
-    lora = job.settings.lora
-    assert lora is not None
-    embeddings = next(name for name, part in model.named_modules() if part is model.get_input_embeddings())
-    transposed = any(type(part).__name__ == "Conv1D" for part in model.modules())  # GPT-2's linear layers
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.target_modules,
-        fan_in_fan_out=transposed,
-        task_type="CAUSAL_LM" if job.contract.kind == "causal" else "SEQ_2_SEQ_LM",
-        trainable_token_indices={embeddings.rpartition(".")[2]: list(new_tokens)} if new_tokens else None,
-    )
 
 
 def _load_adapter(model: Any, folder: Path) -> None:
@@ -366,64 +350,6 @@ def _finish(model: Any, tokenizer: Any, job: _Job, training: Training, curves: d
     partial.write_text(json.dumps(record, indent=1))
     partial.replace(job.out / "training.json")
     shutil.rmtree(job.out / "checkpoints")
-
-
-def _load(job: _Job) -> tuple[Any, Any, list[int]]:
-    """The base with a row for each token of the trees, its tokenizer, and those tokens."""
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
-
-    options = {"dtype": "float32", **(job.config.model_init_kwargs or {})}
-    job.config.model_init_kwargs = None
-    # All weights of an earlier round go on from where they are; an adapter is put on the base anew.
-    further = job.settings.lora is None and job.start is not None
-    folder = job.start if further else job.base.folder
-    auto = AutoModelForCausalLM if job.contract.kind == "causal" else AutoModelForSeq2SeqLM
-    model = auto.from_pretrained(folder, **options)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokens = _add_tree_tokens(model, tokenizer, job.contract.parts)
-    model.generation_config = plain_generation(model, tokenizer)
-    return model, tokenizer, tokens
-
-
-def _add_tree_tokens(model: Any, tokenizer: Any, parts: Sequence[str]) -> list[int]:
-    """Give model and tokenizer the tokens of trees; each begins as the mean of its label's own tokens."""
-    import torch
-    from tokenizers import AddedToken
-
-    if not parts:
-        return []
-    written = special_tokens(parts)
-    labels = [tokenizer(token.removeprefix("<tree:").removesuffix(">"))["input_ids"] for token in written]
-    known = len(tokenizer)
-    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in written], special_tokens=True)
-    fit_embeddings(model, tokenizer)
-    tokens: list[int] = tokenizer.convert_tokens_to_ids(written)
-    special = set(tokenizer.all_special_ids)
-    with torch.no_grad():
-        weight = model.get_input_embeddings().weight
-        for token, label in zip(tokens, labels, strict=True):
-            own = [piece for piece in label if piece not in special]
-            if token >= known and own:
-                weight[token] = weight[own].mean(dim=0)
-    return tokens
-
-
-def _fitting(rows: Sequence[Example], tokenizer: Any, job: _Job) -> tuple[list[Example], int]:
-    """The examples that fit, and how many do not: causal ones whole, of others each of prompt and target."""
-    most = job.config.max_length
-    if most is None or not rows:
-        return list(rows), 0
-    prompts = tokenizer([row.prompt for row in rows])["input_ids"]
-    if job.contract.kind == "seq2seq":
-        targets = tokenizer(text_target=[row.completion for row in rows])["input_ids"]
-        sizes = [max(len(asked), len(target)) for asked, target in zip(prompts, targets, strict=True)]
-    else:
-        whole = tokenizer([row.prompt + row.completion + tokenizer.eos_token for row in rows])["input_ids"]
-        sizes = [len(tokens) for tokens in whole]
-    kept = [row for row, size in zip(rows, sizes, strict=True) if size <= most]
-    return kept, len(rows) - len(kept)
 
 
 def _run_digest(
