@@ -62,6 +62,8 @@ def _train(argv: Sequence[str]) -> int:
         print(f"base     {base.base.id} at {base.base.commit[:12]}")
         print(f"rows     {', '.join(f'{count} {task}' for task, count in done.rows.items())}")
         print(f"         {done.lost_rows} left out as longer than max_length ({config.max_length} tokens)")
+        if done.lost_validation_rows:
+            print(f"         {done.lost_validation_rows} validation rows left out as well")
         print(f"trained  {done.steps} steps, {done.tokens:,} tokens in {done.seconds:.0f} s")
         print(f"loss     {done.first_loss:.3f} in the first tenth of the steps, {done.last_loss:.3f} in the last")
         if done.validation:

@@ -18,7 +18,6 @@ from lemonpress.recipes import DiversitySettings, StudentSettings, StudentTask, 
 from lemonpress.sources import file_digest
 from lemonpress.students.self_distill import accepted as accepted_sources
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows
-from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Base, Training, fine_tune
 
 
@@ -274,6 +273,8 @@ def _fine_tune(
     validation: Path | None,
 ) -> Training:
     """Train in a folder of its own content, so that another recipe's checkpoints are never in the way."""
+    from lemonpress.students.settings import sft_config
+
     settings = run.recipe.student
     assert settings is not None
     key = digest(

@@ -27,7 +27,6 @@ from lemonpress.sources import Model, file_digest
 from lemonpress.students import contract as contracts
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import prompt, prompt_digest
-from lemonpress.students.settings import sft_config
 from lemonpress.students.train import Training, check_kind, schedule_evaluation
 from lemonpress.students.tree import kind_of
 from lemonpress.weights import language_model_kind, ordinary_folder
@@ -44,6 +43,8 @@ def preflight(run: Run) -> None:
     Raises:
         UserError: The student's base, a training field or the benchmark file is wrong.
     """
+    from lemonpress.students.settings import sft_config
+
     recipe = run.recipe
     if recipe.student is None:
         raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")

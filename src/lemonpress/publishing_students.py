@@ -189,6 +189,7 @@ def training_facts(trainings: Sequence[Training]) -> dict[str, Any]:
         **{f"rows, {task}": count for task, count in first.rows.items()},
         **{f"rows, {task}, self-distillation": count for task, count in own.items()},
         "rows left out as too long": sum(training.lost_rows for training in trainings),
+        "validation rows left out as too long": trainings[-1].lost_validation_rows,
         "steps": sum(training.steps for training in trainings),
         "tokens": sum(training.tokens for training in trainings),
         "loss, first steps": round(first.first_loss, 3),

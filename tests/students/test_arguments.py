@@ -107,6 +107,12 @@ def test_a_wrong_setting_is_one_line(
     assert all(word in message for word in words)
 
 
+def test_a_recipe_flag_without_a_recipe_is_one_line() -> None:
+    with pytest.raises(UserError, match="name a recipe") as error:
+        parse(["--model", "m", "--config"], "")
+    one_line(error)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -254,6 +254,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
         ([{**ROWS[0], "source": "It rained. " * 90}], {"max_length": 150}, "validation: all 1 exceed 150"),
         (ROWS, {"eval_strategy": "steps", "eval_steps": 10, "save_steps": 25}, "multiple of eval_steps"),
         (ROWS, {"eval_strategy": "epoch"}, "save_strategy"),
+        (ROWS, {"metric_for_best_model": "written_bleu"}, "is not measured"),
     ],
 )
 def test_validation_rows_that_measure_nothing_are_refused(

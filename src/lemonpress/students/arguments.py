@@ -111,7 +111,9 @@ def parse(argv: Sequence[str], description: str) -> tuple[StudentArguments, Stud
     )
     parser.add_argument("--config", metavar="RECIPE", help=f"YAML file of the settings below; see {RECIPES}")
     arguments = [part for flag in argv for part in _divided(flag)]
-    if "--config" in arguments[:-1]:
+    if arguments[-1:] == ["--config"]:
+        raise UserError("--config: name a recipe after it")
+    if "--config" in arguments:
         place = arguments.index("--config") + 1
         file, recipe = read_yaml(arguments[place], RECIPES)
         _check_recipe(recipe, str(file))

@@ -9,6 +9,9 @@ from lemonpress.students.contract import Contract
 from lemonpress.students.linear import linearise
 from lemonpress.syntax.trees import parse_brackets
 
+MEASURES = {"written_bleu": True, "written_self_bleu": False, "written_ibleu": True, "written_copies": False}
+"""What is measured of written rows, and whether more of it is better."""
+
 
 def written_measure(
     rows: Sequence[dict[str, Any]], contract: Contract, tokenizer: Any, count: int, seed: int

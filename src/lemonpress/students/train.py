@@ -19,6 +19,7 @@ from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
 from lemonpress.students.examples import TASKS, Example, Row, contract_of, examples, read_rows, sample_rows
 from lemonpress.students.loading import adapter_config, fitting, load_base
+from lemonpress.students.measure import MEASURES
 from lemonpress.students.prompts import FORMATS, Kind, completion
 from lemonpress.students.tree import Base, check_tree, kind_of, write_tree
 
@@ -198,8 +199,13 @@ def schedule_evaluation(config: "StudentConfig", settings: StudentSettings, held
                 "stopping needs a checkpoint of the best evaluation"
             )
         config.load_best_model_at_end = True
-        config.metric_for_best_model = config.metric_for_best_model or "loss"
-        config.greater_is_better = not config.metric_for_best_model.endswith("loss")
+        config.metric_for_best_model = metric = (config.metric_for_best_model or "loss").removeprefix("eval_")
+        if metric not in ("loss", *(MEASURES if settings.written_rows else ())):
+            raise UserError(
+                f"sft.metric_for_best_model: {metric!r} is not measured; give loss, or with written_rows one of "
+                f"{', '.join(MEASURES)}"
+            )
+        config.greater_is_better = MEASURES.get(metric, False)
 
 
 def _train(job: _Job, checkpoint: Path | None) -> Training:
