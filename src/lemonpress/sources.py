@@ -35,6 +35,12 @@ class Model:
     base: "Model | None" = None
 
     @property
+    def name(self) -> str:
+        """Id and the first twelve digits of its commit, as signatures name it."""
+        kind, colon, digits = self.commit.rpartition(":")
+        return f"{self.id}@{kind}{colon}{digits[:12]}"
+
+    @property
     def key(self) -> dict[str, str]:
         """What identifies the weights in shard keys and provenance."""
         return {"id": self.id, "commit": self.commit}
@@ -187,7 +193,7 @@ def _hub(reference: str, revision: str | None, endpoint: str | None, where: str)
             reference,
             revision=info.sha,
             endpoint=endpoint,
-            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"],
+            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja"],
         )
     except HFValidationError:
         raise UserError(f"{where}: {reference!r} is no Hub id, folder (./NAME) or package:NAME") from None

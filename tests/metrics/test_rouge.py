@@ -48,6 +48,32 @@ def test_no_pairs_give_no_scores() -> None:
     assert rouge_l_pairs(tokenize([]), [], []).shape == (0,)
 
 
+KINDS = ["rouge1", "rouge2", "rougeL"]
+wordy = st.lists(st.sampled_from(["running", "runs", "Runner", "the", "generalizations", "don't", "é2", "a1"])).map(
+    " ".join
+)
+any_text = st.one_of(st.text(max_size=30), repetitive, wordy)
+
+
+@pytest.mark.parametrize("stem", [False, True])
+@settings(deadline=None)
+@given(st.lists(st.tuples(any_text, st.lists(any_text, min_size=1, max_size=3)), max_size=5))
+@example([("", [""]), ("a", ["a", ""]), ("İ ſ K —", ["i s k"]), ("a b a b", ["b a", "a b a"])])
+def test_rouge_multi_equals_rouge_score_on_any_rows(stem: bool, rows: list[tuple[str, list[str]]]) -> None:
+    scorer = RougeScorer(KINDS, use_stemmer=stem)
+    theirs = [scorer.score_multi(references, candidate) for candidate, references in rows]
+    ours = rouge_multi([candidate for candidate, _ in rows], [references for _, references in rows], stem)
+    assert list(ours) == KINDS
+    for kind in KINDS:
+        assert ours[kind].tolist() == [scores[kind].fmeasure for scores in theirs]
+
+
+def test_stems_match_where_words_do_not() -> None:
+    rows = ["He was running home."], [["He was runs home."]]
+    assert rouge_multi(*rows)["rouge1"].tolist() == [0.75]
+    assert rouge_multi(*rows, stem=True)["rouge1"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize(("i", "j"), [([0], [2]), ([-1], [0])])
 def test_indices_outside_the_table_are_refused(i: list[int], j: list[int]) -> None:
     with pytest.raises(IndexError, match=r"\[0, 2\)"):
@@ -81,3 +107,4 @@ def test_rouge_multi_names_the_row_without_reference() -> None:
 
 def test_signature_states_the_absence_of_stemming() -> None:
     assert signature().startswith("rougeL|f1|case:lc|stem:no|")
+    assert signature("rouge1", stem=True).startswith("rouge1|f1|case:lc|stem:porter|")

@@ -1,6 +1,6 @@
 """Sequence-classification models: labels checked from the configuration, texts or pairs scored in sorted batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lemonpress.batching import BAR_FROM, batch_tokens, batches_by_length, longest_input
 from lemonpress.critics.scores import Floats
 from lemonpress.errors import UserError
 from lemonpress.kinds import architectures, check_weights, read_config
 from lemonpress.recipes.critics import PrecisionName
 from lemonpress.sources import Model
 from lemonpress.weights import ordinary_folder, pick_device
-
-_CPU_TOKENS = 2048  # of a batch: small ones stay in the cache
-_GPU_TOKENS = 65536
-_BAR_FROM = 2000  # texts or pairs; fewer are done in a moment
 
 
 def labels_of(model: Model, where: str) -> list[str]:
@@ -89,27 +86,19 @@ class Classifier:
         known = dict(zip(distinct, backend.encode_batch(distinct, add_special_tokens=False), strict=True))
         sides = [[known[text] for text in side] for side in ([ones] if others is None else [ones, others])]
         lengths = np.array([sum(map(len, together)) for together in zip(*sides, strict=True)], dtype=np.int64)
-        order = np.argsort(-lengths, kind="stable")
         found = np.empty((len(ones), self.model.config.num_labels))
-        quiet = None if len(ones) >= _BAR_FROM else True
+        quiet = None if len(ones) >= BAR_FROM else True
         with (
             torch.inference_mode(),
             tqdm(total=len(ones), desc="  classify", unit="pair", leave=False, disable=quiet) as bar,
         ):
-            for places in self._batches(order, lengths):
+            for places in batches_by_length(lengths, self.most_tokens):
                 batch = [backend.post_process(*(side[place] for side in sides)) for place in places]
                 logits = self.model(**self._tensors(batch)).logits.float()
                 values = torch.sigmoid(logits) if self.independent else torch.softmax(logits, dim=-1)
                 found[places] = values.cpu().numpy()
                 bar.update(len(places))
         return found
-
-    def _batches(self, order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        start = 0
-        while start < len(order):
-            size = max(1, self.most_tokens // max(1, int(lengths[order[start]])))
-            yield order[start : start + size]
-            start += size
 
     def _tensors(self, batch: list[Any]) -> dict[str, Any]:
         import torch
@@ -158,12 +147,5 @@ def _load(folder: Path, device: str, precision: PrecisionName) -> Classifier:
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise UserError(f"{folder}: critics need a fast tokenizer with a padding token; save the model with one")
     independent = model.config.problem_type == "multi_label_classification"
-    most = _GPU_TOKENS if on_gpu else _CPU_TOKENS
-    return Classifier(model, tokenizer, place, most, _longest(model.config, tokenizer), independent)
-
-
-def _longest(config: Any, tokenizer: Any) -> int:
-    """Most tokens of an input. Where the tokenizer names no limit, two positions are left to RoBERTa's padding."""
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    named = int(tokenizer.model_max_length)
-    return named if named <= positions else positions - 2
+    longest = longest_input(model.config, tokenizer)
+    return Classifier(model, tokenizer, place, batch_tokens(place), longest, independent)

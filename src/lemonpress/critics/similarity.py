@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lemonpress.critics.base import Critic, Mask
 from lemonpress.critics.scores import Floats, Tables
 from lemonpress.kinds import check_sentence_encoder
+from lemonpress.metrics.similarity import SentenceEncoder, load_sentence_encoder
 from lemonpress.pairs import Index, Shard
 from lemonpress.recipes import SimilaritySettings
 from lemonpress.sources import Model
@@ -44,7 +43,7 @@ class SimilarityScorer:
     def _embed(self, sentences: list[str]) -> np.ndarray:
         distinct = sorted(set(sentences))
         row = {sentence: number for number, sentence in enumerate(distinct)}
-        return _vectors(self.model.folder, tuple(distinct))[[row[sentence] for sentence in sentences]]
+        return _vectors(self.model, tuple(distinct))[[row[sentence] for sentence in sentences]]
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,12 @@ class Similarity(Critic):
 
 
 @lru_cache(maxsize=1)
-def _vectors(folder: Path, distinct: tuple[str, ...]) -> np.ndarray:
+def _vectors(model: Model, distinct: tuple[str, ...]) -> np.ndarray:
     """Embeddings of a shard's sentences, kept while that shard is judged, for every corpus."""
-    vectors = _encoder(folder).encode(
-        list(distinct), batch_size=64, normalize_embeddings=True, show_progress_bar=False
-    )
-    return np.asarray(vectors, dtype=np.float32)
+    return _encoder(model).embed(distinct)
 
 
 @lru_cache(maxsize=1)
-def _encoder(folder: Path) -> Any:
+def _encoder(model: Model) -> SentenceEncoder:
     """One encoder for all corpora that name it."""
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(str(folder))
+    return load_sentence_encoder(model, where="critic similarity")

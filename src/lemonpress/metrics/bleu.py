@@ -1,19 +1,23 @@
 """BLEU as the papers count it, corpus BLEU as everybody else does, and iBLEU."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
-from lemonpress.metrics.words import ngrams, require_same_length
+from lemonpress.metrics import bootstrap
+from lemonpress.metrics.lcs import Index
+from lemonpress.metrics.tokens import Rows, TokenTable, matches, ngram_table, number_rows, token_table
+from lemonpress.metrics.words import require_pairs, require_referenced
 
 Floats = npt.NDArray[np.float64]
 References = Sequence[Sequence[str]]
 
-_ORDERS = (1, 2, 3, 4)
+_ORDERS = 4
 
 
 def sentence_bleu(candidates: Sequence[str], references: References) -> Floats:
@@ -31,37 +35,18 @@ def sentence_bleu(candidates: Sequence[str], references: References) -> Floats:
         One BLEU in [0, 100] per candidate; 0 for one without tokens.
 
     Raises:
-        ValueError: The lists differ in length, or a candidate has no reference.
+        ValueError: The lists differ in length, a candidate has no reference, or a row is no text.
     """
-    from nltk.tokenize import TreebankWordTokenizer
-
-    require_same_length(candidates, references, "reference lists")
-    tokenizer = TreebankWordTokenizer()
-    scores = np.zeros(len(candidates))
-    for row, (candidate, alternatives) in enumerate(zip(candidates, references, strict=True)):
-        if not alternatives:
-            raise ValueError(f"row {row} has no reference")
-        scores[row] = _bleu(
-            tokenizer.tokenize(candidate.lower()),
-            [tokenizer.tokenize(reference.lower()) for reference in alternatives],
-        )
-    return scores
-
-
-def _bleu(candidate: list[str], references: list[list[str]]) -> float:
-    size = len(candidate)
-    if not size:
-        return 0.0
-    orders = [n for n in _ORDERS if n <= size]
-    logs = 0.0
-    for n in orders:
-        allowed: Counter[tuple[str, ...]] = Counter()
-        for reference in references:
-            allowed |= Counter(ngrams(reference, n))
-        matched = sum((Counter(ngrams(candidate, n)) & allowed).values())
-        logs += math.log((matched + 1) / (size - n + 2))
-    nearest = min((len(reference) for reference in references), key=lambda length: (abs(length - size), length))
-    return 100 * math.exp(logs / len(orders) + min(0.0, 1 - nearest / size))
+    require_referenced(candidates, references)
+    if not candidates:
+        return np.zeros(0)
+    rows = number_rows(candidates, references)
+    counts = _count(token_table(_treebank(text).split() for text in rows.texts), rows)
+    sizes = np.maximum(counts.sizes, 1)
+    # A candidate without n-grams of an order adds log(1).
+    logs = np.log((counts.matched + 1) / (counts.totals + 1)).sum(axis=1)
+    scores = 100 * np.exp(logs / np.minimum(sizes, _ORDERS) + np.minimum(0.0, 1 - counts.nearest / sizes))
+    return np.where(counts.sizes > 0, scores, 0.0)
 
 
 def paper_bleu(candidates: Sequence[str], references: References) -> float:
@@ -75,7 +60,7 @@ def paper_bleu(candidates: Sequence[str], references: References) -> float:
         BLEU in [0, 100].
 
     Raises:
-        ValueError: No candidates, lists of different length, or a candidate without reference.
+        ValueError: No candidates, lists of different length, a candidate without reference, or a row that is no text.
     """
     if not candidates:
         raise ValueError("BLEU of no candidates is undefined")
@@ -93,8 +78,9 @@ def self_bleu(candidates: Sequence[str], sources: Sequence[str]) -> Floats:
         One BLEU in [0, 100] per candidate.
 
     Raises:
-        ValueError: The lists differ in length.
+        ValueError: The lists differ in length, or a row is no text.
     """
+    require_pairs(candidates, sources)
     return sentence_bleu(candidates, [[source] for source in sources])
 
 
@@ -109,22 +95,54 @@ def corpus_bleu(candidates: Sequence[str], references: References) -> tuple[floa
         BLEU in [0, 100] and sacreBLEU's own signature.
 
     Raises:
-        ValueError: No candidates, lists of different length, or a candidate without reference.
+        ValueError: No candidates, lists of different length, a candidate without reference, or a row that is no text.
     """
     from sacrebleu.metrics import BLEU
 
-    require_same_length(candidates, references, "reference lists")
+    require_referenced(candidates, references)
     if not candidates:
         raise ValueError("BLEU of no candidates is undefined")
-    if not all(references):
-        raise ValueError(f"row {[bool(alternatives) for alternatives in references].index(False)} has no reference")
-    streams = max(len(alternatives) for alternatives in references)
-    padded = [
-        [alternatives[k] if k < len(alternatives) else None for alternatives in references] for k in range(streams)
-    ]
     metric = BLEU()
-    score = metric.corpus_score(list(candidates), padded)
+    score = metric.corpus_score(list(candidates), _streams(references))
     return float(score.score), str(metric.get_signature())
+
+
+def corpus_bleu_estimate(
+    candidates: Sequence[str], references: References, seed: int = 0
+) -> tuple[bootstrap.Estimate, str]:
+    """`corpus_bleu` with its bootstrap interval: BLEU of resampled sentences' summed counts.
+
+    Args:
+        candidates: Texts to judge.
+        references: For each candidate at least one reference; their number may vary.
+        seed: Seed of the resampling; estimates of equal seed and number of rows can be compared by `bootstrap.paired`.
+
+    Returns:
+        The estimate, in [0, 100], and sacreBLEU's own signature.
+
+    Raises:
+        ValueError: As for `corpus_bleu`.
+    """
+    from sacrebleu.metrics import BLEU
+
+    require_referenced(candidates, references)
+    if not candidates:
+        raise ValueError("BLEU of no candidates is undefined")
+    metric = BLEU()
+    rows = number_rows(candidates, references)
+    counts = _count(token_table(metric.tokenizer(text.rstrip()).split() for text in rows.texts), rows)
+
+    def of(sums: Floats) -> float:
+        size, nearest, *found = sums.astype(int).tolist()
+        return float(BLEU.compute_bleu(found[:_ORDERS], found[_ORDERS:], size, nearest, smooth_method="exp").score)
+
+    estimate = bootstrap.statistic(
+        np.column_stack([counts.sizes, counts.nearest, counts.matched, counts.totals]), of, seed
+    )
+    # The signature says how many references there are, or that their number varies.
+    extremes = [min(references, key=len), max(references, key=len)]
+    metric.corpus_score(["", ""], _streams(extremes))
+    return estimate, str(metric.get_signature())
 
 
 def ibleu(bleu_ref: Floats, bleu_src: Floats, alpha: float = 0.7) -> Floats:
@@ -139,6 +157,54 @@ def ibleu(bleu_ref: Floats, bleu_src: Floats, alpha: float = 0.7) -> Floats:
         alpha * bleu_ref - (1 - alpha) * bleu_src, in [-100 * (1 - alpha), 100 * alpha].
     """
     return alpha * bleu_ref - (1 - alpha) * bleu_src
+
+
+# Most of the time goes here, and systems are compared on the same sources and references.
+@lru_cache(maxsize=1 << 16)
+def _treebank(text: str) -> str:
+    """Lower-cased Treebank tokens, between spaces."""
+    from nltk.tokenize import TreebankWordTokenizer
+
+    return " ".join(TreebankWordTokenizer().tokenize(text.lower()))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What BLEU is made of, for each row.
+
+    Attributes:
+        sizes: Tokens of the candidate; shape (rows,).
+        nearest: Tokens of the reference nearest in length, the shorter of two as near; shape (rows,).
+        matched: N-grams of the candidate that its references have; shape (rows, 4).
+        totals: N-grams of the candidate; shape (rows, 4).
+    """
+
+    sizes: Index
+    nearest: Index
+    matched: Index
+    totals: Index
+
+
+def _count(tokens: TokenTable, rows: Rows) -> _Counts:
+    """Counts of at least one row."""
+    sizes = tokens.lengths[rows.candidates]
+    lengths = tokens.lengths[rows.references]
+    # Ordered by how far a length is from the candidate's, then by the length itself.
+    base = lengths.max() + 1
+    order = np.abs(lengths - np.repeat(sizes, np.diff(rows.starts))) * base + lengths
+    orders = range(1, _ORDERS + 1)
+    matched = [matches(ngram_table(tokens, n), rows.candidates, rows.references, rows.starts) for n in orders]
+    return _Counts(
+        sizes,
+        np.minimum.reduceat(order, rows.starts[:-1]) % base,
+        np.stack(matched, axis=1),
+        np.stack([np.maximum(sizes - n + 1, 0) for n in orders], axis=1),
+    )
+
+
+def _streams(references: References) -> list[list[str | None]]:
+    """References as sacreBLEU takes them: the first of every row, then the second..., None where a row has no more."""
+    return [list(stream) for stream in zip_longest(*references)]
 
 
 def signature() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lemonpress.metrics.words import SIGNATURE, ngrams, require_same_length, words
+from lemonpress.metrics.words import SIGNATURE, ngrams, require_pairs, words
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,9 +21,9 @@ def copies(candidates: Sequence[str], sources: Sequence[str]) -> Floats:
         1 for a copy and 0 otherwise, per candidate. Texts without any word are copies of each other.
 
     Raises:
-        ValueError: The lists differ in length.
+        ValueError: The lists differ in length, or a row is no text.
     """
-    require_same_length(candidates, sources, "sources")
+    require_pairs(candidates, sources)
     return np.array([words(y) == words(x) for y, x in zip(candidates, sources, strict=True)], np.float64)
 
 
@@ -38,7 +38,7 @@ def copy_rate(candidates: Sequence[str], sources: Sequence[str]) -> float:
         A share in [0, 1].
 
     Raises:
-        ValueError: No candidates, or lists of different length.
+        ValueError: No candidates, lists of different length, or a row that is no text.
     """
     if not candidates:
         raise ValueError("the copy rate of no candidates is undefined")
@@ -56,9 +56,9 @@ def jaccard(candidates: Sequence[str], sources: Sequence[str]) -> Floats:
         One similarity in [0, 1] per candidate; 1 where neither has a word.
 
     Raises:
-        ValueError: The lists differ in length.
+        ValueError: The lists differ in length, or a row is no text.
     """
-    require_same_length(candidates, sources, "sources")
+    require_pairs(candidates, sources)
     scores = np.ones(len(candidates))
     for row, (candidate, source) in enumerate(zip(candidates, sources, strict=True)):
         y, x = set(words(candidate)), set(words(source))
@@ -79,9 +79,9 @@ def novel_ngrams(candidates: Sequence[str], sources: Sequence[str], n: int) -> F
         One share in [0, 1] per candidate; 0 for one of fewer than n words.
 
     Raises:
-        ValueError: The lists differ in length.
+        ValueError: The lists differ in length, or a row is no text.
     """
-    require_same_length(candidates, sources, "sources")
+    require_pairs(candidates, sources)
     scores = np.zeros(len(candidates))
     for row, (candidate, source) in enumerate(zip(candidates, sources, strict=True)):
         known = set(ngrams(words(source), n))

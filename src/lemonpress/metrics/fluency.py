@@ -1,10 +1,13 @@
-"""Fluency as the perplexity of a causal language model."""
+"""Fluency as the perplexity of a causal language model, and as acceptability by a classifier."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from lemonpress.metrics.encoders import Classifier
+from lemonpress.metrics.words import require_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -76,3 +79,33 @@ def signature(name: str, model: "PreTrainedModel", tokenizer: "PreTrainedTokeniz
     dtype = str(model.dtype).removeprefix("torch.")
     start = tokenizer.bos_token or tokenizer.eos_token or "none"
     return f"perplexity|level:token|model:{name}|dtype:{dtype}|start:{start}|mean over texts with a judged token"
+
+
+def acceptability(texts: Sequence[str], classifier: Classifier, label: int) -> Floats:
+    """Probability that a text classifier gives to one of its labels, such as a CoLA model's ``acceptable``.
+
+    Args:
+        texts: Texts to judge.
+        classifier: Of single texts; each distinct text is asked once.
+        label: Class index of the label.
+
+    Returns:
+        One probability per text; 0 for a blank one.
+
+    Raises:
+        ValueError: A row is no text.
+    """
+    require_texts(texts, "text")
+    asked = list(dict.fromkeys(text for text in texts if text.strip()))
+    known = dict(zip(asked, classifier.probabilities(asked)[:, label].tolist(), strict=True)) if asked else {}
+    return np.array([known.get(text, 0.0) for text in texts], np.float64)
+
+
+def acceptability_signature(model: str, label: str) -> str:
+    """What exactly `acceptability` computes, for tables and cards.
+
+    Args:
+        model: Id and commit of the classifier.
+        label: Name of the label.
+    """
+    return f"acceptability|probability|label:{label}|model:{model}"

@@ -2,59 +2,38 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import numpy.typing as npt
 
-from lemonpress.metrics.lcs import Ids, Index, lcs_lengths
-from lemonpress.metrics.words import require_same_length
+from lemonpress.metrics.lcs import Index, lcs_lengths
+from lemonpress.metrics.tokens import TokenTable, matches, ngram_table, number_rows, token_table
+from lemonpress.metrics.words import require_referenced
 
 Floats = npt.NDArray[np.float64]
 
 _TOKEN = re.compile("[a-z0-9]+")
 
 
-@dataclass(frozen=True)
-class TokenTable:
-    """ROUGE tokens of a list of texts as integers.
-
-    Attributes:
-        ids: Token ids of all texts, one text after the other.
-        starts: Where each text begins in `ids`, with the end of the last one appended; texts + 1 values.
-        vocabulary: Number of distinct tokens.
-    """
-
-    ids: Ids
-    starts: Index
-    vocabulary: int
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> Index:
-        """Tokens of each text."""
-        return np.diff(self.starts)
-
-
-def tokenize(texts: Sequence[str]) -> TokenTable:
-    """Tokenise texts as rouge-score does without stemming: lower-cased runs of a-z and 0-9.
+def tokenize(texts: Sequence[str], stem: bool = False) -> TokenTable:
+    """Tokenise texts as rouge-score does: lower-cased runs of a-z and 0-9.
 
     Args:
         texts: Any Unicode texts; one without such characters has no tokens.
+        stem: Cut words of more than three characters to their Porter stem.
 
     Returns:
         The table that `rouge_l_pairs` reads; text t of the list is sequence t of the table.
     """
-    vocabulary: dict[str, int] = {}
-    ids: list[int] = []
-    starts = [0]
-    for text in texts:
-        ids += [vocabulary.setdefault(token, len(vocabulary)) for token in _TOKEN.findall(text.lower())]
-        starts.append(len(ids))
-    return TokenTable(np.array(ids, np.int32), np.array(starts, np.int64), len(vocabulary))
+    found = [_TOKEN.findall(text.lower()) for text in texts]
+    if stem:
+        from rouge_score.tokenizers import DefaultTokenizer
+
+        tokenizer = DefaultTokenizer(use_stemmer=True)
+        stems = {word: tokenizer.tokenize(word) for word in {word for words in found for word in words}}
+        found = [[stem for word in words for stem in stems[word]] for words in found]
+    return token_table(found)
 
 
 def rouge_l_pairs(tokens: TokenTable, i: npt.ArrayLike, j: npt.ArrayLike) -> Floats:
@@ -104,32 +83,35 @@ def rouge_l(sources: Sequence[str], targets: Sequence[str]) -> Floats:
     return rouge_l_pairs(tokenize([*sources, *targets]), pairs, pairs + len(sources))
 
 
-def rouge_multi(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Floats]:
-    """ROUGE-1, ROUGE-2 and ROUGE-L F1 of each candidate against its best reference, from rouge-score itself.
+def rouge_multi(
+    candidates: Sequence[str], references: Sequence[Sequence[str]], stem: bool = False
+) -> dict[str, Floats]:
+    """ROUGE-1, ROUGE-2 and ROUGE-L F1 of each candidate against its best reference.
 
     Args:
         candidates: Texts to judge.
         references: For each candidate at least one reference; each score takes the one that it likes best.
+        stem: Compare Porter stems, as evaluations of controlled paraphrasing do (SGCP).
 
     Returns:
         F1 in [0, 1] per candidate under rouge1, rouge2 and rougeL.
 
     Raises:
-        ValueError: The lists differ in length, or a candidate has no reference.
+        ValueError: The lists differ in length, a candidate has no reference, or a row is no text.
     """
-    from rouge_score.rouge_scorer import RougeScorer
-
-    require_same_length(candidates, references, "reference lists")
-    kinds = ["rouge1", "rouge2", "rougeL"]
-    scorer = RougeScorer(kinds, use_stemmer=False)
-    scores = {kind: np.zeros(len(candidates)) for kind in kinds}
-    for row, (candidate, alternatives) in enumerate(zip(candidates, references, strict=True)):
-        if not alternatives:
-            raise ValueError(f"row {row} has no reference")
-        best = scorer.score_multi(alternatives, candidate)
-        for kind in kinds:
-            scores[kind][row] = best[kind].fmeasure
-    return scores
+    require_referenced(candidates, references)
+    if not candidates:
+        return {kind: np.zeros(0) for kind in ("rouge1", "rouge2", "rougeL")}
+    rows = number_rows(candidates, references)
+    tokens = tokenize(rows.texts, stem)
+    left, right = np.repeat(rows.candidates, np.diff(rows.starts)), rows.references
+    scores = {}
+    for n in (1, 2):
+        grams = ngram_table(tokens, n)
+        sizes = np.maximum(grams.lengths, 1)
+        scores[f"rouge{n}"] = _f1(matches(grams, left, right, np.arange(len(left) + 1)), sizes[left], sizes[right])
+    scores["rougeL"] = rouge_l_pairs(tokens, left, right)
+    return {kind: np.maximum.reduceat(values, rows.starts[:-1]) for kind, values in scores.items()}
 
 
 def _f1(common: Index, left: Index, right: Index) -> Floats:
@@ -141,13 +123,16 @@ def _f1(common: Index, left: Index, right: Index) -> Floats:
     return score
 
 
-def signature(kind: str = "rougeL") -> str:
+def signature(kind: str = "rougeL", stem: bool = False) -> str:
     """What exactly is computed, for tables and cards.
 
     Args:
         kind: rouge1, rouge2 or rougeL.
+        stem: Whether stems were compared.
 
     Returns:
         Metric, casing, stemming, tokens and the version of rouge-score it equals.
     """
-    return f"{kind}|f1|case:lc|stem:no|tok:a-z0-9|refs:max|rouge-score:{version('rouge-score')}"
+    return (
+        f"{kind}|f1|case:lc|stem:{'porter' if stem else 'no'}|tok:a-z0-9|refs:max|rouge-score:{version('rouge-score')}"
+    )
