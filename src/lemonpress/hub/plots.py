@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemonpress.funnel import Step
+from lemonpress.plotting import FAINT, INK, bare_axes, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _KEPT = "#d9a300"
 _SEEN = "#f3e6bd"
-_INK = "#2b2b2b"
-_FAINT = "#6f6f6f"
 # Where the largest count is so many times the smallest, a linear scale hides the small ones.
 _LOG_FROM = 50
 
@@ -30,18 +29,9 @@ def funnel_plot(funnel: Sequence[Step], path: Path, title: str) -> None:
     """
     if not funnel:
         raise ValueError("a funnel plot needs at least one step")
-    from matplotlib import rc_context, rcParamsDefault
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # The user's own style must not reach a published file.
-    with rc_context({key: value for key, value in rcParamsDefault.items() if not key.startswith("backend")}):
-        figure = Figure(figsize=(9.0, 1.25 + 0.42 * len(funnel)), dpi=150, facecolor="white")
-        figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        _draw(axes, funnel, title)
-        figure.savefig(path, format="png", metadata={"Software": None})
+    with new_figure(9.0, 1.25 + 0.42 * len(funnel), dpi=150) as figure:
+        _draw(figure.add_subplot(), funnel, title)
+        save(figure, path)
 
 
 def _draw(axes: "Axes", funnel: Sequence[Step], title: str) -> None:
@@ -57,15 +47,12 @@ def _draw(axes: "Axes", funnel: Sequence[Step], title: str) -> None:
     axes.barh(rows, [step.seen for step in funnel], height=0.66, color=_SEEN, label="seen")
     axes.barh(rows, [step.kept for step in funnel], height=0.66, color=_KEPT, label="kept")
     axes.set_ylim(len(funnel) - 0.5, -0.5)
-    axes.set_yticks(rows, [step.name for step in funnel], color=_INK)
-    axes.set_xlabel("count (logarithmic scale)" if logarithmic else "count", color=_FAINT)
+    axes.set_yticks(rows, [step.name for step in funnel], color=INK)
+    axes.set_xlabel("count (logarithmic scale)" if logarithmic else "count", color=FAINT)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.tick_params(which="both", length=0, colors=_FAINT)
-    axes.tick_params(axis="y", colors=_INK)
-    for name in ("top", "right", "left"):
-        axes.spines[name].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
-    axes.set_title(title, loc="left", color=_INK, fontweight="bold", pad=22)
+    bare_axes(axes, without=("top", "right", "left"))
+    axes.tick_params(axis="y", colors=INK)
+    axes.set_title(title, loc="left", color=INK, fontweight="bold", pad=22)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderpad=0.1, borderaxespad=0.2)
     for row, step in enumerate(funnel):
         axes.annotate(
@@ -75,7 +62,7 @@ def _draw(axes: "Axes", funnel: Sequence[Step], title: str) -> None:
             xytext=(8, 0),
             textcoords="offset points",
             va="center",
-            color=_INK,
+            color=INK,
         )
 
 
