@@ -148,7 +148,7 @@ def language_model_kind(model: Model, where: str) -> Literal["causal", "seq2seq"
     config = read_config(model, where)
     names = architectures(config)
     encodes = bool(config.get("is_encoder_decoder"))
-    marks = ("ConditionalGeneration",) if encodes else ("CausalLM", "LMHead")
+    marks = ("ConditionalGeneration", "MTModel") if encodes else ("CausalLM", "LMHead")
     if names and not any(mark in name for name in names for mark in marks):
         raise UserError(f"{where}: {model.id} is a {names[0]}; give a causal or encoder-decoder language model")
     check_weights(model, where)

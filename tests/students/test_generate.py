@@ -5,6 +5,7 @@ import pytest
 
 from lemonpress.students.decode import decode
 from lemonpress.students.generate import Student, ZeroShot
+from lemonpress.students.prompts import chat_messages
 
 SOURCES = [
     "The cat met the farmer.",
@@ -77,7 +78,9 @@ def test_zero_shot_asks_through_the_chat_template(tiny_causal: Path) -> None:
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}"
     tokenizer.pad_token = tokenizer.eos_token
     system = ZeroShot(model, tokenizer, (tokenizer.eos_token_id,))
-    (texts,) = system.generate("paraphrase", SOURCES[:1], greedy=True, max_new_tokens=8)
+    asked = system.chat_prompt(chat_messages("paraphrase", SOURCES[0]))
+    assert asked.startswith("<user>Rewrite this sentence")
+    (texts,) = system.answer([asked], greedy=True, max_new_tokens=8)
     (plain,) = Student(model, tokenizer, (tokenizer.eos_token_id,)).generate(
         "paraphrase", SOURCES[:1], greedy=True, max_new_tokens=8
     )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -15,6 +15,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from lemonpress.assets import asset
 from lemonpress.errors import UserError
 from lemonpress.recipes.schema import Recipe
+
+_Section = TypeVar("_Section", bound=BaseModel)
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -62,10 +64,20 @@ def read_yaml(path: str | Path, shipped: str) -> tuple[Path, Any]:
 
 def check(data: dict[str, Any], where: str) -> Recipe:
     """Validate recipe data; `where` names its file in the error."""
+    return check_section(data, where, Recipe)
+
+
+def check_section(data: Any, where: str, section: type[_Section]) -> _Section:
+    """Validate the data of any section; `where` names its file in the error.
+
+    Raises:
+        UserError: A key is unknown (the nearest known one is named) or missing, or a value is of a wrong type or
+            range.
+    """
     try:
-        return Recipe.model_validate(data)
+        return section.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{where}: {_explain(error)}") from None
+        raise UserError(f"{where}: {_explain(error, section)}") from None
 
 
 def dump(recipe: Recipe) -> str:
@@ -144,14 +156,14 @@ def _position(node: list[Any], part: str, item: str) -> int:
     raise UserError(f"--set {item}: no item '{part}'; there are: {', '.join(names) or len(node)}")
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, section: type[BaseModel]) -> str:
     """The first problem in one line, the nearest known key named; a misspelt key comes before the one it left out."""
     problems = error.errors(include_url=False)
     problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     location = [str(part) for part in problem["loc"]]
     where = ".".join(location) or "recipe"
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(location[:-1])
+        known = _fields_at(location[:-1], section)
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
         return f"unknown key '{where}'; {hint}"
@@ -163,9 +175,9 @@ def _explain(error: ValidationError) -> str:
     return f"'{where}': {message[0].lower() + message[1:]}{shown}"
 
 
-def _fields_at(location: list[str]) -> list[str]:
-    """Field names of the recipe section at an error location, unions flattened by their discriminating tag."""
-    models: list[Any] = [Recipe]
+def _fields_at(location: list[str], section: type[BaseModel]) -> list[str]:
+    """Field names of the part of a section at an error location, unions flattened by their discriminating tag."""
+    models: list[Any] = [section]
     for part in location:
         step: list[Any] = []
         for model in models:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from lemonpress.assets import find_file
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.critics import CriticSettings, DiversitySettings, ParserModel, ParserName, critic_name
+from lemonpress.recipes.judges import JudgeSettings
 
 
 def _not_a_git_name(name: str) -> str:
@@ -307,6 +308,7 @@ class BenchmarkSettings(Section):
     path: str = Field("data/heldout.jsonl", description="JSON lines of source, paraphrases, summary")
     count: int | None = Field(None, ge=1, description="use at most so many; all of them by default")
     max_new_tokens: int = Field(64, ge=8)
+    judges: JudgeSettings = JudgeSettings()
 
 
 class Recipe(Section):

@@ -47,7 +47,7 @@ def decode(
         rows = None if noise is None else torch.from_numpy(noise.reshape(-1, noise.shape[2]))
         begin = _Encoded.begin if model.config.is_encoder_decoder else _Continued.begin
         state, logits = begin(model, tokenizer, prompts, samples)
-        tokens = _decode(state, logits, rows, ends, max_new_tokens, temperature, top_p)
+        tokens = _decode(state, logits, rows, ends, _never(model), max_new_tokens, temperature, top_p)
     texts = tokenizer.batch_decode(tokens, skip_special_tokens=True)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
@@ -195,11 +195,19 @@ class _Encoded:
         return output.logits[:, -1]
 
 
+def _never(model: Any) -> list[int]:
+    """Tokens that a model's own settings rule out, such as the padding whose logit Marian's training never saw."""
+    settings = model.generation_config
+    alone = [words[0] for words in settings.bad_words_ids or [] if len(words) == 1]
+    return sorted({*alone, *(settings.suppress_tokens or [])})
+
+
 def _decode(
     state: _Continued | _Encoded,
     logits: "torch.Tensor",
     noise: "torch.Tensor | None",
     ends: Sequence[int],
+    never: Sequence[int],
     max_new_tokens: int,
     temperature: float,
     top_p: float,
@@ -212,6 +220,8 @@ def _decode(
     tokens: list[list[int]] = [[] for _ in range(len(logits))]
     open_rows = torch.ones(len(logits), dtype=torch.bool)
     for step in range(max_new_tokens):
+        if never:
+            logits = logits.index_fill(1, torch.tensor(never, device=device), -torch.inf)
         if noise is None:
             chosen = logits.argmax(dim=-1)
         else:

@@ -1,6 +1,5 @@
-"""Systems that rewrite sentences: trained students, and an instruct model asked zero-shot."""
+"""Language models that rewrite sentences: trained students, an instruct model asked zero-shot, any other."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from lemonpress.students.control import follow, linearised
 from lemonpress.students.decode import beams as search
 from lemonpress.students.decode import decode
 from lemonpress.students.linear import special_tokens
-from lemonpress.students.prompts import chat_messages, parse, prompt
+from lemonpress.students.prompts import parse, prompt
 from lemonpress.syntax.parsers import Parser
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
 from lemonpress.weights import language_model_kind, load_model, ordinary_folder
@@ -40,8 +39,8 @@ class Decoding(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class _Writer(ABC):
-    """A language model that answers one prompt a source."""
+class Writer:
+    """A language model that answers prompts; see `load` and `answer`."""
 
     one_line: ClassVar[bool] = True  # a line break ends the answer
 
@@ -89,6 +88,67 @@ class _Writer(ABC):
         ends = {*end_tokens(tokenizer, model.generation_config, newline), *tokenizer.convert_tokens_to_ids(trees)}
         return cls(model, tokenizer, tuple(sorted(ends)), contract)
 
+    def answer(
+        self,
+        prompts: Sequence[str],
+        labels: Sequence[str] | None = None,
+        n: int = 1,
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        max_new_tokens: int = 64,
+        seed: int = 0,
+        greedy: bool = False,
+        progress: Callable[[int], object] | None = None,
+        beams: int | None = None,
+    ) -> list[list[str]]:
+        """Answer whole prompts.
+
+        Args:
+            prompts: What the model reads.
+            labels: What the noise of each prompt's samples depends on, with the seed; the prompt itself by default.
+            n: Texts for each prompt, duplicates kept; 1 with `greedy`, at most `beams` with beams.
+            temperature: Softmax temperature of samples.
+            top_p: Nucleus mass of samples.
+            max_new_tokens: Tokens a text at most.
+            seed: Seed of the noise.
+            greedy: Take the likeliest token each time.
+            progress: Told after each batch how many prompts it finished.
+            beams: Search for the likeliest texts with so many beams instead of sampling.
+
+        Returns:
+            For each prompt `n` texts on one line, some perhaps empty.
+        """
+        if greedy and n != 1:
+            raise ValueError("greedy decoding gives one text a source")
+        if beams is not None and (greedy or beams < n):
+            raise ValueError(f"{beams} beams give at most {beams} texts, and none greedily")
+        labels = prompts if labels is None else labels
+        results: list[list[str]] = [[] for _ in prompts]
+        order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+        size = max(1, _BATCH_ROWS // max(n, beams or 1))
+        for start in range(0, len(order), size):
+            places = order[start : start + size]
+            batch = [prompts[place] for place in places]
+            if beams is not None:
+                texts = search(self.model, self.tokenizer, batch, n, beams, self.ends, max_new_tokens)
+            else:
+                chosen = [labels[place] for place in places]
+                noise = None if greedy else np.stack([seeded_noise(seed, one, n, max_new_tokens) for one in chosen])
+                texts = decode(self.model, self.tokenizer, batch, noise, self.ends, max_new_tokens, temperature, top_p)
+            for place, written in zip(places, texts, strict=True):
+                results[place] = [parse(text) for text in written]
+            if progress is not None:
+                progress(len(places))
+        return results
+
+
+class Student(Writer):
+    """A trained student; see `load`.
+
+    `paraphrase`, `summarise` and `control` give what people want: distinct texts, no copies, diverse, judged where
+    critics are given. `generate` gives everything that was written.
+    """
+
     def generate(
         self,
         task: StudentTask,
@@ -130,42 +190,12 @@ class _Writer(ABC):
         Raises:
             UserError: The student was not trained on what is asked.
         """
-        if greedy and n != 1:
-            raise ValueError("greedy decoding gives one text a source")
-        if beams is not None and (greedy or beams < n):
-            raise ValueError(f"{beams} beams give at most {beams} texts, and none greedily")
         asked: Sequence[str | None] = [None] * len(sources) if trees is None else trees
         if len(asked) != len(sources):
             raise ValueError(f"{len(asked)} trees for {len(sources)} sources")
         prompts = [self._prompt(task, source, tree, words) for source, tree in zip(sources, asked, strict=True)]
-        results: list[list[str]] = [[] for _ in sources]
-        order = sorted(range(len(sources)), key=lambda place: -len(prompts[place]))
-        size = max(1, _BATCH_ROWS // max(n, beams or 1))
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
-            batch = [prompts[place] for place in places]
-            if beams is not None:
-                texts = search(self.model, self.tokenizer, batch, n, beams, self.ends, max_new_tokens)
-            else:
-                labels = [_label(task, sources[place], asked[place], words) for place in places]
-                noise = None if greedy else np.stack([seeded_noise(seed, one, n, max_new_tokens) for one in labels])
-                texts = decode(self.model, self.tokenizer, batch, noise, self.ends, max_new_tokens, temperature, top_p)
-            for place, written in zip(places, texts, strict=True):
-                results[place] = [parse(text) for text in written]
-            if progress is not None:
-                progress(len(places))
-        return results
-
-    @abstractmethod
-    def _prompt(self, task: StudentTask, source: str, tree: str | None, words: int | None) -> str: ...
-
-
-class Student(_Writer):
-    """A trained student; see `load`.
-
-    `paraphrase`, `summarise` and `control` give what people want: distinct texts, no copies, diverse, judged where
-    critics are given. `generate` gives everything that was written.
-    """
+        labels = [_label(task, source, tree, words) for source, tree in zip(sources, asked, strict=True)]
+        return self.answer(prompts, labels, n, temperature, top_p, max_new_tokens, seed, greedy, progress, beams)
 
     def paraphrase(
         self, sources: Sequence[str], n: int = 1, critics: Sequence[Critic] = (), **decoding: Unpack[Decoding]
@@ -269,17 +299,15 @@ class Student(_Writer):
         return prompt(task, source, self.contract.formats, tree, words)
 
 
-class ZeroShot(_Writer):
+class ZeroShot(Writer):
     """The baseline: an instruct model without training on the tasks, asked in its chat template if it has one."""
 
     one_line: ClassVar[bool] = False  # an answer may announce itself on a line of its own
 
-    def _prompt(self, task: StudentTask, source: str, tree: str | None, words: int | None) -> str:
-        if task == "control" or words is not None:
-            raise ValueError("the zero-shot baseline is asked for paraphrases and summaries alone")
-        messages = chat_messages(task, source)
+    def chat_prompt(self, messages: list[dict[str, str]]) -> str:
+        """The turns of a chat as the model reads them; one after the other where it has no chat template."""
         if self.tokenizer.chat_template is None:
-            return messages[0]["content"]
+            return "\n\n".join(message["content"] for message in messages)
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from lemonpress.recipes import StudentTask, Task, digest
+from lemonpress.recipes import StudentTask, Task
 
 Kind = Literal["causal", "seq2seq"]
 """How a student reads its prompt: as text that it continues, or as the input of an encoder."""
@@ -128,11 +128,6 @@ def parse(text: str) -> str:
 def chat_messages(task: Task, source: str) -> list[dict[str, str]]:
     """The request to an instruct model that was never trained on the task: the zero-shot baseline."""
     return [{"role": "user", "content": f"{_REQUESTS[task]}\n\n{_one_line(source)}"}]
-
-
-def prompt_digest() -> str:
-    """What identifies the prompts of students and of the zero-shot baseline."""
-    return digest([{kind: dict(formats) for kind, formats in FORMATS.items()}, _REQUESTS])
 
 
 def _one_line(text: str) -> str:
