@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from chat_server import Server, serving
 from lemonpress.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.nli.datasets import read_dataset
@@ -19,56 +17,18 @@ from lemonpress.nli.label import label_pairs, sample_pairs
 from lemonpress.nli.settings import DatasetSettings
 
 PAIRS = [(f"The team won {n} games.", f"{n} games were won by the team.") for n in range(2, 12)]
-Answer = Callable[[int, dict[str, Any]], tuple[int, str]]
-
-
-class Server(ThreadingHTTPServer):
-    """Answers chat completions with what `answer` says of the n-th request."""
-
-    answer: Answer
-    asked: list[dict[str, Any]]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
-        status, text = self.server.answer(len(self.server.asked), body)
-        payload: dict[str, Any] = {"error": text}
-        if status == 200:
-            message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-            payload = {"id": "1", "created": 0, "model": body["model"], "choices": [message], "object": "x"}
-        data = json.dumps(payload).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), _Handler) as server:
-        server.asked = []
-        server.answer = lambda count, body: (200, "entailment entailment")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(lambda count, body: (200, "entailment entailment")) as server:
         yield server
-        server.shutdown()
-
-
-def _chat(server: Server, **settings: Any) -> Chat:
-    return Chat(f"http://127.0.0.1:{server.server_port}/v1", "judge-32b", first_pause=0.01, **settings)
 
 
 def test_each_pair_gives_two_rows_with_the_model_that_judged(server: Server, tmp_path: Path) -> None:
     server.answer = lambda count, body: (200, "Entailment, then neutral.")
     out = tmp_path / "labels.jsonl"
-    assert label_pairs(PAIRS[:3], _chat(server, api_key="secret"), out, workers=2) == {
+    assert label_pairs(PAIRS[:3], server.chat(api_key="secret"), out, workers=2) == {
         "labelled": 3,
         "known": 0,
         "unread": 0,
@@ -89,7 +49,7 @@ def test_each_pair_gives_two_rows_with_the_model_that_judged(server: Server, tmp
 
 def test_the_file_is_a_dataset_that_a_critic_trains_on(server: Server, tmp_path: Path) -> None:
     server.answer = lambda count, body: (200, "entailment contradiction")
-    label_pairs(PAIRS, _chat(server), tmp_path / "labels.jsonl", workers=4)
+    label_pairs(PAIRS, server.chat(), tmp_path / "labels.jsonl", workers=4)
     rows = read_dataset(DatasetSettings(path="labels.jsonl"), "datasets.labelled", tmp_path)
     assert {(row.label, row.source) for row in rows} == {("entailment", "labelled"), ("contradiction", "labelled")}
     assert len(rows) == 2 * len(PAIRS)
@@ -98,7 +58,7 @@ def test_the_file_is_a_dataset_that_a_critic_trains_on(server: Server, tmp_path:
 def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
     statuses = {1: 429, 2: 503, 3: 500}
     server.answer = lambda count, body: (statuses.get(count, 200), "neutral neutral")
-    counts = label_pairs(PAIRS[:2], _chat(server), tmp_path / "labels.jsonl", workers=1)
+    counts = label_pairs(PAIRS[:2], server.chat(), tmp_path / "labels.jsonl", workers=1)
     assert counts["labelled"] == 2
     assert len(server.asked) == 5
 
@@ -107,35 +67,35 @@ def test_a_server_that_never_recovers_stops_the_run_and_keeps_what_it_gave(serve
     server.answer = lambda count, body: (200, "neutral neutral") if count <= 4 else (503, "down")
     out = tmp_path / "labels.jsonl"
     with pytest.raises(UserError, match=r"failed 6 times, at last with: .*503"):
-        label_pairs(PAIRS, _chat(server), out, workers=1)
+        label_pairs(PAIRS, server.chat(), out, workers=1)
     assert len(out.read_text().splitlines()) == 8
     server.answer = lambda count, body: (200, "neutral neutral")
-    assert label_pairs(PAIRS, _chat(server), out, workers=1) == {"labelled": 6, "known": 4, "unread": 0}
+    assert label_pairs(PAIRS, server.chat(), out, workers=1) == {"labelled": 6, "known": 4, "unread": 0}
     assert len(out.read_text().splitlines()) == 2 * len(PAIRS)
 
 
 @pytest.mark.parametrize("cut", ["{half a li", None])
 def test_a_file_cut_off_in_a_pair_is_mended(server: Server, tmp_path: Path, cut: str | None) -> None:
     out = tmp_path / "labels.jsonl"
-    label_pairs(PAIRS[:2], _chat(server), out, workers=1)
+    label_pairs(PAIRS[:2], server.chat(), out, workers=1)
     whole = out.read_text()
     lines = whole.splitlines(keepends=True)
     out.write_text("".join(lines[:3]) + (cut or ""))
-    assert label_pairs(PAIRS[:2], _chat(server), out, workers=1) == {"labelled": 1, "known": 1, "unread": 0}
+    assert label_pairs(PAIRS[:2], server.chat(), out, workers=1) == {"labelled": 1, "known": 1, "unread": 0}
     assert out.read_text() == whole
 
 
 def test_answers_without_two_labels_are_counted_and_left_out(server: Server, tmp_path: Path) -> None:
     server.answer = lambda count, body: (200, "I cannot say" if count == 1 else "neutral entailment")
     out = tmp_path / "labels.jsonl"
-    assert label_pairs(PAIRS[:2], _chat(server), out, workers=1) == {"labelled": 1, "known": 0, "unread": 1}
-    assert label_pairs(PAIRS[:2], _chat(server), out, workers=1) == {"labelled": 1, "known": 1, "unread": 0}
+    assert label_pairs(PAIRS[:2], server.chat(), out, workers=1) == {"labelled": 1, "known": 0, "unread": 1}
+    assert label_pairs(PAIRS[:2], server.chat(), out, workers=1) == {"labelled": 1, "known": 1, "unread": 0}
 
 
 def test_a_model_that_never_names_two_labels_is_refused_after_one_batch(server: Server, tmp_path: Path) -> None:
     server.answer = lambda count, body: (200, "<think> Let me see")
     with pytest.raises(UserError, match="none of the first 4 answers of judge-32b names two labels"):
-        label_pairs(PAIRS, _chat(server), tmp_path / "labels.jsonl", workers=1)
+        label_pairs(PAIRS, server.chat(), tmp_path / "labels.jsonl", workers=1)
     assert len(server.asked) == 4
 
 
@@ -146,15 +106,15 @@ def test_a_model_that_never_names_two_labels_is_refused_after_one_batch(server: 
 def test_what_cannot_pass_is_refused_at_once(server: Server, tmp_path: Path, status: int, message: str) -> None:
     server.answer = lambda count, body: (status, "no")
     with pytest.raises(UserError, match=message):
-        label_pairs(PAIRS, _chat(server), tmp_path / "labels.jsonl", workers=1)
+        label_pairs(PAIRS, server.chat(), tmp_path / "labels.jsonl", workers=1)
     assert not (tmp_path / "labels.jsonl").exists()
     assert len(server.asked) <= 2  # one that was on its way
 
 
 def test_labels_of_another_model_are_not_mixed_in(server: Server, tmp_path: Path) -> None:
     out = tmp_path / "labels.jsonl"
-    label_pairs(PAIRS[:1], _chat(server), out, workers=1)
-    other = Chat(_chat(server).base_url, "judge-7b")
+    label_pairs(PAIRS[:1], server.chat(), out, workers=1)
+    other = Chat(server.url, "judge-7b")
     with pytest.raises(UserError, match=r"labels\.jsonl: holds labels of judge-32b, not of judge-7b; name another"):
         label_pairs(PAIRS, other, out, workers=1)
 
@@ -169,8 +129,7 @@ def test_pairs_are_of_one_context_distinct_and_the_same_each_time() -> None:
 
 def test_the_program_labels_the_starter_pool(server: Server, tmp_path: Path) -> None:
     program = Path(__file__).parents[2] / "trainers/label_pairs.py"
-    url = f"http://127.0.0.1:{server.server_port}/v1"
-    command = [sys.executable, str(program), "--base-url", url, "--model", "judge", "--pairs", "30"]
+    command = [sys.executable, str(program), "--base-url", server.url, "--model", "judge", "--pairs", "30"]
     done = subprocess.run(
         [*command, "--output", str(tmp_path / "l.jsonl")],
         capture_output=True,

@@ -1,15 +1,13 @@
 """Pairs of a pool labelled by a larger model, in both directions, each label with the model's name beside it."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from lemonpress.asking import append_rows, ask_many, resume_rows, write_rows
 from lemonpress.assets import asset
 from lemonpress.chat import Chat
 from lemonpress.errors import UserError
@@ -19,7 +17,6 @@ from lemonpress.nli.rows import CLASSES
 _ANSWER = re.compile(r"\b(entailment|neutral|contradiction)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NEAR = 0.75  # share of pairs that are near in words; the others are any two of the context
-_Answer = TypeVar("_Answer")
 _ASK = (
     "You judge pairs of sentences by this guideline.\n\n{guideline}\n\nAnswer with two words and nothing else: "
     "the label of 'B follows from A', then the label of 'A follows from B'. Each is entailment, neutral or "
@@ -89,33 +86,25 @@ def label_pairs(pairs: Sequence[tuple[str, str]], chat: Chat, out: Path, workers
         UserError: The file is of another model or not of this kind; the server cannot be used; no answer of the first
             batch can be read.
     """
-    from tqdm import tqdm
-
     known = _known(out, chat.model)
     todo = [pair for pair in pairs if pair not in known]
     counts = {"labelled": 0, "known": len(pairs) - len(todo), "unread": 0}
     system = _ASK.format(guideline=asset("data/judged/guideline.md").read_text(encoding="utf-8"))
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(todo), desc="  label", unit="pair", leave=False, disable=None) as bar,
-    ):
-        for start in range(0, len(todo), 4 * workers):
-            batch = todo[start : start + 4 * workers]
-            answers = pool.map(lambda pair: _ask(chat, system, pair), batch)
-            for pair, labels in zip(batch, _until_one_fails(pool, answers), strict=True):
-                bar.update()
-                if labels is None:
-                    counts["unread"] += 1
-                    continue
-                counts["labelled"] += 1
-                rows = [json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in _rows(pair, labels, chat.model)]
-                with out.open("a", encoding="utf-8") as file:  # not before there is something to write
-                    file.writelines(rows)
-            if len(batch) == 4 * workers and not known and not counts["labelled"]:
-                raise UserError(
-                    f"{chat.base_url}: none of the first {len(batch)} answers of {chat.model} names two labels; "
-                    "give a model that follows instructions and does not think aloud first"
-                )
+    answers = ask_many(
+        chat,
+        todo,
+        lambda pair: _ask(chat, system, pair),
+        workers=workers,
+        label="label",
+        unit="pair",
+        wanted=None if known else "names two labels",
+    )
+    for pair, labels in answers:
+        if labels is None:
+            counts["unread"] += 1
+            continue
+        counts["labelled"] += 1
+        append_rows(out, [asdict(row) for row in _rows(pair, labels, chat.model)])
     return counts
 
 
@@ -129,45 +118,20 @@ def _ask(chat: Chat, system: str, pair: tuple[str, str]) -> tuple[str, str] | No
     return (found[0].lower(), found[1].lower()) if len(found) == 2 else None
 
 
-def _until_one_fails(pool: ThreadPoolExecutor, answers: Iterator[_Answer]) -> Iterator[_Answer]:
-    """The answers; where one fails, requests that wait their turn are not sent."""
-    try:
-        yield from answers
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-
-
 def _rows(pair: tuple[str, str], labels: tuple[str, str], model: str) -> Iterator[LabelledPair]:
     yield LabelledPair(pair[0], pair[1], labels[0], "labelled", model)
     yield LabelledPair(pair[1], pair[0], labels[1], "labelled", model)
 
 
 def _known(out: Path, model: str) -> set[tuple[str, str]]:
-    """Pairs of which the file has both directions; a half-written last line is cut off."""
-    if not out.exists():
-        return set()
-    try:
-        content = out.read_bytes()
-    except OSError as error:
-        raise UserError(f"{out}: cannot be read ({error.strerror}); name another --output") from None
-    lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)  # of bytes: at line feeds and returns alone
-    rows = [_read(line, f"{out}, line {number}") for number, line in enumerate(lines, start=1)]
-    whole_pairs = rows if len(rows) % 2 == 0 else rows[:-1]
-    for row in rows:
+    """Pairs of which the file has both directions; half a pair at its end is cut off."""
+    rows = resume_rows(out)
+    for where, row in rows:
+        if "premise" not in row or "hypothesis" not in row:
+            raise UserError(f"{where}: is no labelled pair; name another --output")
         if row.get("model") != model or row.get("label") not in CLASSES:
             raise UserError(f"{out}: holds labels of {row.get('model')}, not of {model}; name another --output")
-    kept = b"".join(lines[: len(whole_pairs)])
-    if kept != content:
-        out.write_bytes(kept)
+    whole_pairs = [row for _, row in rows[: len(rows) // 2 * 2]]
+    if len(whole_pairs) != len(rows):
+        write_rows(out, whole_pairs)
     return {(row["premise"], row["hypothesis"]) for row in whole_pairs}
-
-
-def _read(line: bytes, where: str) -> Mapping[str, str]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise UserError(f"{where}: is not JSON; name another --output") from None
-    if not isinstance(row, dict) or "premise" not in row or "hypothesis" not in row:
-        raise UserError(f"{where}: is no labelled pair; name another --output")
-    return row
