@@ -11,7 +11,10 @@ _COMMANDS = {
     "demo": "run the whole walk of a recipe: corpora, student, self-distillation, releases, benchmark",
     "explain": "print every critic's score and verdict for one pair",
     "export": "convert a student for machines without a GPU, and compare it with the original",
+    "report": "measure a corpus of pairs, alone or beside others: diversity, likeness, entailment, leakage",
+    "judge": "let a language model rate or compare what systems wrote, and measure how far raters agree",
     "space": "open the demo on a released student",
+    "study": "measure what a property of teachers, critics or students depends on",
 }
 
 

@@ -103,7 +103,7 @@ def _add(groups: dict[str, _Group], row: Mapping[str, Any], settings: PairRows, 
     if settings.context_column:
         context = column_text(row.get(settings.context_column), settings.context_column, where)
         group.context = group.context or context
-    for target in _targets(row.get(settings.target_column), settings.target_column, where):
+    for target in listed_texts(row.get(settings.target_column), settings.target_column, where):
         group.add(source, target)
     if len(group.positions) > _MOST_SENTENCES:
         raise UserError(
@@ -120,8 +120,20 @@ def _key(value: object, column: str, where: str) -> str:
     return str(value) if isinstance(value, int) else column_text(value, column, where)
 
 
-def _targets(value: object, column: str, where: str) -> list[str]:
-    """The rewritings that a row lists; one blank one where it lists none."""
+def listed_texts(value: object, column: str, where: str) -> list[str]:
+    """The rewritings that a row lists: a text, a list of texts, or such a list written as a string.
+
+    Args:
+        value: What the column holds.
+        column: Its name.
+        where: The recipe field and row, for error messages.
+
+    Returns:
+        The texts, stripped; one blank one where there is none.
+
+    Raises:
+        UserError: The column holds anything else.
+    """
     texts = value if isinstance(value, list) else _written_list(value, where) if isinstance(value, str) else [value]
     return [column_text(text, column, where) for text in texts] or [""]
 

@@ -5,16 +5,19 @@ Builders, trainers and the demo call these steps; each one leaves finished work 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lemonpress.building import Built, build_corpus
 from lemonpress.distilling import Distillation, distil, train_student, wants_validation, with_diversity
 from lemonpress.errors import UserError
-from lemonpress.evaluation.benchmark import Benchmark, Score
-from lemonpress.evaluation.benchmark import load as load_benchmark
-from lemonpress.evaluation.systems import System, compare, perplexity_judge
+from lemonpress.evaluation.benchmark import Benchmark
+from lemonpress.evaluation.benchmarks import open_benchmark
+from lemonpress.evaluation.evaluate import run as evaluate
+from lemonpress.evaluation.judges import Judges
+from lemonpress.evaluation.results import Result, measured_of
+from lemonpress.evaluation.scoring import MAIN
+from lemonpress.evaluation.systems import instruct_system, open_system, student_system
 from lemonpress.evaluation.table import render as render_table
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
@@ -22,14 +25,14 @@ from lemonpress.hub.release import Release
 from lemonpress.pressing import Pool, Run, press
 from lemonpress.publishing import release_corpus, release_round
 from lemonpress.publishing_students import Bases, publish_base, release_student, resolve_base, training_facts
-from lemonpress.recipes import Recipe, Task
-from lemonpress.sources import Model, file_digest
+from lemonpress.recipes import BenchmarkSettings, Recipe, Task
+from lemonpress.recipes.evaluation import BenchmarkChoice, CopyInput, DecodingSettings, InstructModel
+from lemonpress.sources import Model
 from lemonpress.students import contract as contracts
-from lemonpress.students.generate import Student, ZeroShot
-from lemonpress.students.prompts import prompt, prompt_digest
+from lemonpress.students.prompts import prompt
 from lemonpress.students.train import Training, check_kind, schedule_evaluation
 from lemonpress.students.tree import kind_of
-from lemonpress.weights import language_model_kind, ordinary_folder
+from lemonpress.weights import language_model_kind
 
 
 def publish_student_base(run: Run, to: Destination) -> Bases:
@@ -55,10 +58,8 @@ def preflight(run: Run) -> None:
         check_kind(kind, recipe.student, config)
         schedule_evaluation(config, recipe.student, wants_validation(recipe.student, sft))
     if recipe.benchmark:
-        if kind == "seq2seq" and run.teacher_model is None:
-            raise UserError("benchmark: a causal model measures fluency; name a teacher, or leave the benchmark out")
-        for task in {corpus.task for corpus in recipe.corpora.values()}:
-            load_benchmark(recipe.resolve_path(recipe.benchmark.path), task)
+        _benchmarks(recipe, recipe.benchmark)
+        Judges.open(recipe.benchmark.judges, exemplars=False)
 
 
 def _student_base(recipe: Recipe) -> Model:
@@ -66,50 +67,41 @@ def _student_base(recipe: Recipe) -> Model:
     return resolve_base(recipe.student.model, recipe.student.revision)
 
 
-def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> dict[Task, dict[str, list[Score]]]:
+def benchmark(run: Run, base: Bases, students: Mapping[str, Training]) -> list[Result]:
     """Compare Copy-Input, the base prompted zero-shot, and students on held-out sentences.
 
     Args:
         run: The run.
-        base: The students' base; it is the zero-shot system, and measures fluency.
+        base: The students' base; it is the zero-shot system.
         students: Trained students by row name.
     """
     recipe, settings = run.recipe, run.recipe.benchmark
     assert settings is not None
-    base_key = {"id": base.base.id, "weights": base.model.commit}
-    systems = [System("Copy-Input", {"system": "copy-input"}, None)]
-    systems.append(
-        System(
-            "Base, zero-shot",
-            {"system": "zero-shot", "prompt": prompt_digest(), **base_key},
-            cache(lambda: ZeroShot.load(base.base.folder)),
-        )
-    )
-    for name, training in students.items():
-        key = {
-            "system": "student",
-            "prompt": prompt_digest(),
-            "weights": file_digest(training.folder / "model.safetensors"),
-        }
-        systems.append(System(name, key, cache(lambda folder=training.folder: Student.load(folder))))
+    zero_shot = Model(base.base.id, base.model.commit, base.base.folder, base.model.licence)
+    systems = [
+        open_system("Copy-Input", CopyInput(system="copy")),
+        instruct_system("Base, zero-shot", zero_shot, InstructModel(system="instruct", model=base.base.id)),
+        *(student_system(name, training.folder) for name, training in students.items()),
+    ]
+    judges = Judges.open(settings.judges, exemplars=False)
+    decoding = DecodingSettings(max_new_tokens=settings.max_new_tokens)
+    return [evaluate(run.store, systems, one, judges, decoding) for one in _benchmarks(recipe, settings)]
+
+
+def _benchmarks(recipe: Recipe, settings: BenchmarkSettings) -> list[Benchmark]:
+    """The benchmark file as it is for each task of the recipe's corpora."""
     tasks: list[Task] = list(dict.fromkeys(corpus.task for corpus in recipe.corpora.values()))
-    # Perplexity is a causal model's: the base's, or the teacher's where the base is an encoder-decoder model.
-    fluent = (base.base.id, base.model.commit, base.base.folder)
-    if kind_of(base.base.folder) == "seq2seq":
-        assert run.teacher_model is not None
-        fluent = (run.teacher_model.id, run.teacher_model.commit, ordinary_folder(run.teacher_model))
-    judge_model = perplexity_judge(f"{fluent[0]}@{fluent[1]}", fluent[2])
-    results: dict[Task, dict[str, list[Score]]] = {}
-    for task in tasks:
-        full = load_benchmark(recipe.resolve_path(settings.path), task)
-        part = Benchmark(full.name, full.sources[: settings.count], full.references[: settings.count], task)
-        results[task] = compare(run.store, systems, part, judge_model, settings.max_new_tokens)
-    return results
+    return [
+        open_benchmark(BenchmarkChoice(data=str(recipe.resolve_path(settings.path)), task=task, count=settings.count))
+        for task in tasks
+    ]
 
 
-def benchmark_text(results: Mapping[Task, Mapping[str, list[Score]]]) -> str:
+def benchmark_text(results: Sequence[Result]) -> str:
     """The tables of all tasks, as Markdown."""
-    return "\n\n".join(f"**{task}**\n\n{render_table(dict(rows))}" for task, rows in results.items())
+    return "\n\n".join(
+        f"**{one.benchmark.task}**\n\n{render_table(dict(one.scores), MAIN[one.benchmark.task])}" for one in results
+    )
 
 
 def publish_student(
@@ -117,7 +109,7 @@ def publish_student(
     base: Bases,
     trainings: Sequence[Training],
     corpora: Sequence[Release],
-    table: str | None,
+    results: Sequence[Result],
     to: Destination,
     name: str | None = None,
 ) -> Release:
@@ -128,19 +120,19 @@ def publish_student(
         base: What it was trained on.
         trainings: The first, and those of the rounds up to this student's.
         corpora: Releases that it was trained on.
-        table: Benchmark table.
+        results: Benchmarks that it was compared on, as the last system; none leaves them out of its card.
         to: Where it goes.
         name: Repository name; the recipe's by default.
     """
-    return release_student(run, trainings[-1], base, corpora, training_facts(trainings), table, to, name)
+    measured = measured_of(results, list(results[0].scores)[-1], benchmark_text(results)) if results else None
+    return release_student(run, trainings[-1], base, corpora, training_facts(trainings), measured, to, name)
 
 
 def held_out_sentences(run: Run) -> list[str]:
     """The benchmark's sources; none without a benchmark."""
     if run.recipe.benchmark is None:
         return []
-    task = next(iter(run.recipe.corpora.values())).task
-    return load_benchmark(run.recipe.resolve_path(run.recipe.benchmark.path), task).sources
+    return _benchmarks(run.recipe, run.recipe.benchmark)[0].sources
 
 
 def read_back(
@@ -183,7 +175,7 @@ class Walked:
     students: dict[str, Training]
     distillation: Distillation
     rounds: list[Release]
-    table: str | None
+    results: list[Result]
     student: Release
 
     @property
@@ -219,14 +211,14 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
         f"Student, self-distilled {one.number}x": one.training for one in distillation.rounds
     }
     rounds = publish_rounds(run, base, student, distillation, list(releases.values()), to)
-    table = None
+    results = []
     if recipe.benchmark:
         announce("Benchmark")
-        table = benchmark_text(benchmark(run, base, students))
+        results = benchmark(run, base, students)
     announce("Release the student")
     own = [release for release in rounds if release.repo_type == "dataset"]
-    released = publish_student(run, base, list(students.values()), [*releases.values(), *own], table, to)
-    return Walked(pools, built, releases, base, students, distillation, rounds, table, released)
+    released = publish_student(run, base, list(students.values()), [*releases.values(), *own], results, to)
+    return Walked(pools, built, releases, base, students, distillation, rounds, results, released)
 
 
 def publish_rounds(
@@ -245,7 +237,7 @@ def publish_rounds(
     assert student is not None
     trainings = [first]
     used = list(corpora)
-    made = [publish_student(run, base, trainings, used, None, to, f"{student.name}-round-0")]
+    made = [publish_student(run, base, trainings, used, (), to, f"{student.name}-round-0")]
     for one in distillation.rounds:
         writer = made[-1]
         own = [
@@ -264,7 +256,7 @@ def publish_rounds(
         ]
         trainings.append(one.training)
         used += own
-        made += [*own, publish_student(run, base, trainings, used, None, to, f"{student.name}-round-{one.number}")]
+        made += [*own, publish_student(run, base, trainings, used, (), to, f"{student.name}-round-{one.number}")]
     return made
 
 

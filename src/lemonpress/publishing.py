@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from lemonpress.control import describe_control
 from lemonpress.corpora import SPLITS, Corpus
 from lemonpress.critics.judging import Panel
+from lemonpress.evaluation.report import write_files
+from lemonpress.evaluation.report_text import section
 from lemonpress.funnel import Step
 from lemonpress.home import run_folder
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, render_corpus_card
@@ -23,6 +25,7 @@ from lemonpress.hub.destination import DEFAULT_PORT, Destination
 from lemonpress.hub.plots import funnel_plot
 from lemonpress.hub.provenance import provenance
 from lemonpress.hub.release import Release, release
+from lemonpress.measuring import measure_corpus
 from lemonpress.packages import PACKAGES
 from lemonpress.pressing import Run
 from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, TeacherContexts, digest
@@ -35,7 +38,7 @@ CORPUS_SECTIONS = ("seed", "shard_size", "teacher", "contexts", "sentences", "co
 def release_corpus(
     run: Run, name: str, corpus: Corpus, funnel: Sequence[Step], to: Destination, *, dry_run: bool = False
 ) -> Release:
-    """Publish a corpus: its splits, a sample of the rejected pairs, card, funnel plot and provenance."""
+    """Publish a corpus: its splits, a sample of the rejected pairs, card, report, funnel plot and provenance."""
     return _release_corpus(run, name, corpus, funnel, to, dry_run, None)
 
 
@@ -105,6 +108,7 @@ def _release_corpus(
     origin["pairs"] = _existing(run)
     if own:
         origin["student"] = {"id": own.student.repo_id, "tag": own.student.tag, "commit": own.student.commit}
+    report = measure_corpus(run, corpus_name, corpus, name)
     rejected = pq.read_table(corpus.folder / "rejected" / "train.parquet")
     card = CorpusCard(
         repo_id=repo_id,
@@ -127,6 +131,7 @@ def _release_corpus(
         critics=_asked(panel),
         contexts=own.contexts if own else describe_contexts(run),
         control=describe_control(parser) if parser else None,
+        measured=section(report),
         endpoint=shown(to),
         notes=notes_on(teacher_of(run).get("teacher")),
     )
@@ -136,6 +141,7 @@ def _release_corpus(
                 (folder / path).parent.mkdir(exist_ok=True)
                 link(str(corpus.folder / path), str(folder / path))
         funnel_plot(funnel, folder / "funnel.png", f"{name}: what each step kept")
+        write_files(report, folder)
         (folder / "README.md").write_text(render_corpus_card(card), encoding="utf-8")
         return release(folder, repo_id, "dataset", recipe.version, to, dry_run=dry_run)
 

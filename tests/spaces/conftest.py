@@ -76,7 +76,7 @@ def tiny_release(space_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) 
         prompts={"paraphrase": prompt("paraphrase", _SENTENCES[0])},
         contract=Contract(),
         training={},
-        table_markdown=None,
+        measured=None,
         provenance=origin,
     )
     (folder / "provenance.json").write_text(json.dumps(origin))

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_from_arguments(args)
     started = time.monotonic()
     from lemonpress.hub.destination import destination
-    from lemonpress.pipeline import held_out_sentences, preflight, read_back, walk
+    from lemonpress.pipeline import benchmark_text, held_out_sentences, preflight, read_back, walk
     from lemonpress.pressing import Run
 
     opened = Run.open(recipe)
@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"\nOf the student's greedy rewritings of held-out sentences the critics accept {said} (round by round)")
     if walked.distillation.stopped:
         print(f"Self-distillation stopped: {walked.distillation.stopped}")
-    if walked.table:
+    if walked.results:
         heading("Benchmark on held-out sentences (the walk at work, not quality: few steps, a small base)")
-        print(walked.table)
+        print(benchmark_text(walked.results))
     heading(f"Made in {(time.monotonic() - started) / 60:.1f} minutes")
     releases = [*walked.corpora.values(), *([walked.base.release] if walked.base.release else []), *walked.rounds]
     releases.append(walked.student)

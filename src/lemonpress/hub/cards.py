@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lemonpress.assets import asset
 from lemonpress.funnel import Step, render
+from lemonpress.markdown import literal
 from lemonpress.students.contract import Contract
 
 if TYPE_CHECKING:
     from huggingface_hub import CardData
+
+    from lemonpress.evaluation.results import Measured
 
 Task = Literal["paraphrase", "summary"]
 Value = str | int | float
@@ -25,7 +28,6 @@ _SIZES = (
     (100_000_000, "10M<n<100M"),
 )
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class CorpusCard:
         contexts: Where the contexts came from, as a sentence.
         existing: Existing corpora whose pairs were filtered, with commits.
         control: What the configuration ``control`` holds and how its trees were made, as a sentence; None without one.
+        measured: What the corpus report says, as Markdown; its plots and ``report.json`` lie beside the card.
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
             does not change between runs.
         notes: Sentences on licences and limits that this run's models bring.
@@ -86,6 +89,7 @@ class CorpusCard:
     contexts: str
     existing: Sequence[str] = ()
     control: str | None = None
+    measured: str | None = None
     endpoint: str | None = None
     notes: Sequence[str] = ()
     language: str = "en"
@@ -105,7 +109,7 @@ class ModelCard:
         datasets: Dataset repositories and the revision of each that it was trained on; none for a base.
         prompts: Complete example prompt of each task, as the model was trained on it; the snippet runs the first.
         training: Settings and measurements of the training, by name; empty for a base.
-        table_markdown: Benchmark table, or None where it was not measured.
+        measured: How good it is, or None where that was not measured.
         provenance: Content of ``provenance.json``.
         endpoint: As in `CorpusCard`.
         notes: As in `CorpusCard`.
@@ -123,7 +127,7 @@ class ModelCard:
     datasets: Sequence[tuple[str, str]]
     prompts: Mapping[str, str]
     training: Mapping[str, Value]
-    table_markdown: str | None
+    measured: "Measured | None"
     provenance: Mapping[str, Any]
     endpoint: str | None = None
     notes: Sequence[str] = ()
@@ -230,6 +234,8 @@ def render_model_card(card: ModelCard) -> str:
         # The Hub has no tag for rewriting with an encoder-decoder model; summarization is the nearest that it knows.
         pipeline_tag="summarization" if card.encodes and "summary" in contract.tasks else "text-generation",
         tags=["lemonpress", *own],
+        model_name=_name(card.repo_id) if card.measured else None,
+        eval_results=list(card.measured.entries) if card.measured else None,
     )
     return render_template("cards/model_card.md.jinja", data, card=card, name=_name(card.repo_id))
 
@@ -282,19 +288,14 @@ def render_template(template: str, data: "CardData", **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"literal": _literal, "number": _number, "python": repr}
+    environment.filters |= {"literal": literal, "number": _number, "python": repr}
     text = environment.get_template(template.rpartition("/")[2]).render(front_matter=data.to_yaml(), **values)
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _literal(value: object) -> str:
-    """Text as it is, in Markdown and in one table cell: generated sentences may hold markup."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split()))
-
-
 def _number(value: Value) -> str:
     if isinstance(value, bool | str):
-        return _literal(value)
+        return literal(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}"

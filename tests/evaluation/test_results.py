@@ -1,0 +1,189 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from datasets import load_dataset
+from huggingface_hub import ModelCard, ModelCardData
+
+from lemonpress.engine.store import Store
+from lemonpress.errors import UserError
+from lemonpress.evaluation.benchmark import Benchmark
+from lemonpress.evaluation.evaluate import run
+from lemonpress.evaluation.judges import Judges
+from lemonpress.evaluation.results import (
+    Result,
+    check_output,
+    differences,
+    measured_of,
+    slug,
+    to_json,
+    to_markdown,
+    write,
+)
+from lemonpress.evaluation.systems import System, Written
+from lemonpress.recipes.evaluation import DecodingSettings, Evaluation
+from one_line import one_line
+
+SOURCES = [f"The number {n} was shown on the wall of house {n % 9}." for n in range(40)]
+REFERENCES = [[f"On the wall of house {n % 9} they showed the number {n}.", "They showed it."] for n in range(40)]
+MRPC = Benchmark("mrpc", SOURCES, REFERENCES, "paraphrase", None, "nyu-mll/glue", "c" * 40)
+OWN = Benchmark("own-summary", SOURCES[:8], REFERENCES[:8], "summary")
+EVALUATION = Evaluation.model_validate(
+    {
+        "systems": {"Copy-Input": {"system": "copy"}, "me/mine": {"system": "model", "model": "me/mine"}},
+        "benchmarks": [{"name": "mrpc"}, {"data": "own.jsonl", "task": "summary"}],
+    }
+)
+
+
+def shorter(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
+    texts = [source.replace("The number", "A number").removesuffix(".") for source in benchmark.sources]
+    return Written(texts, parameters=1234, tokens=400, seconds=0.5)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> list[Result]:
+    def copy(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
+        return Written(list(benchmark.sources))
+
+    systems = [
+        System("Copy-Input", {"system": "copy"}, copy),
+        System("me/mine", {"system": "toy"}, shorter, decodes=True, repo="me/mine"),
+    ]
+    store = Store(tmp_path / "store")
+    return [run(store, systems, one, Judges(), DecodingSettings()) for one in (MRPC, OWN)]
+
+
+def test_json_holds_every_figure_with_what_it_is(results: list[Result]) -> None:
+    found = to_json(EVALUATION, results)
+    assert json.loads(json.dumps(found)) == found
+    mrpc = found["benchmarks"]["mrpc"]
+    assert (mrpc["task"], mrpc["rows"], mrpc["dataset"], mrpc["commit"]) == (
+        "paraphrase",
+        40,
+        MRPC.dataset,
+        MRPC.commit,
+    )
+    mine = mrpc["systems"]["me/mine"]
+    assert (mine["model"], mine["parameters"], mine["tokens_per_second"]) == ("me/mine", 1234, 800.0)
+    bleu = next(one for one in results[0].scores["me/mine"] if one.metric == "BLEU")
+    assert mine["scores"]["BLEU"] == {
+        "value": round(bleu.mean, 4),
+        "low": round(bleu.low, 4),
+        "high": round(bleu.high, 4),
+        "n": 40,
+        "signature": bleu.signature,
+    }
+    assert mrpc["baseline"] == "Copy-Input"
+    assert list(mrpc["differences"]) == ["me/mine"]
+
+
+def test_differences_are_paired_and_of_the_baseline(results: list[Result]) -> None:
+    forward = differences(results[0], "Copy-Input")["me/mine"]
+    backward = differences(results[0], "me/mine")["Copy-Input"]
+    assert forward["Self-BLEU"]["difference"] == -backward["Self-BLEU"]["difference"] < 0
+    assert forward["Self-BLEU"]["high"] < 0
+    assert forward["Self-BLEU"]["p"] == backward["Self-BLEU"]["p"] < 0.01
+    assert set(forward) == {one.metric for one in results[0].scores["me/mine"]}
+
+
+def test_markdown_is_read_from_the_table_down(results: list[Result]) -> None:
+    text = to_markdown(EVALUATION, results)
+    assert text.index("## MRPC (paraphrase)") < text.index("### Against Copy-Input") < text.index("## own-summary")
+    assert "40 sources, nyu-mll/glue@cccccccccccc." in text
+    costs = text[text.index("### Cost") :].splitlines()
+    assert [cell.strip() for cell in costs[5].split("|")[1:-1]] == ["me/mine", "1,234", "400", "800.0", "80.0"]
+    assert text.count("](mrpc.png)") == text.count("](own-summary.png)") == 1
+    for one in results[0].scores["me/mine"]:
+        assert text.count(f"- {one.metric}: `{one.signature}`") >= 1
+
+
+def test_a_model_takes_its_figures_along(results: list[Result]) -> None:
+    measured = measured_of(results, "me/mine", "a table")
+    assert list(measured.files) == ["mrpc.yaml"]  # the other benchmark is on no Hub
+    entries = yaml.safe_load(measured.files["mrpc.yaml"])
+    by_task = {one["dataset"]["task_id"]: one for one in entries}
+    ibleu = next(one for one in results[0].scores["me/mine"] if one.metric == "iBLEU")
+    assert by_task["mrpc_ibleu"] == {
+        "dataset": {"id": "nyu-mll/glue", "task_id": "mrpc_ibleu", "revision": "c" * 40},
+        "value": round(ibleu.mean, 2),
+        "notes": ibleu.signature,
+    }
+    data = ModelCardData(model_name="mine", eval_results=list(measured.entries))
+    again = ModelCard(f"---\n{data.to_yaml()}\n---\n").data.eval_results
+    assert again is not None
+    found = {(one.dataset_type, one.metric_type): one for one in again}
+    assert found["nyu-mll/glue", "ibleu"].metric_value == round(ibleu.mean, 2)
+    assert found["nyu-mll/glue", "ibleu"].dataset_revision == "c" * 40
+    assert found["own-summary", "rouge_l"].dataset_name == "own-summary"
+
+
+def test_a_folder_holds_tables_plots_predictions_and_model_index(results: list[Result], tmp_path: Path) -> None:
+    output = tmp_path / "out" / "results"
+    for _ in range(2):  # the second takes the place of the first
+        check_output(output)
+        write(EVALUATION, results, output)
+    files = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
+    assert files == {
+        "results.json",
+        "results.md",
+        "mrpc.png",
+        "own-summary.png",
+        "predictions/README.md",
+        "predictions/mrpc.parquet",
+        "predictions/own-summary.parquet",
+        "models/me_mine/model-index.yaml",
+        "models/me_mine/.eval_results/mrpc.yaml",
+    }
+    assert [path.name for path in output.parent.iterdir()] == ["results"]
+    loaded = load_dataset(str(output / "predictions"), "mrpc", split="test", cache_dir=str(tmp_path / "cache"))
+    assert loaded.num_rows == 80
+    assert loaded[41] == {
+        "benchmark": "mrpc",
+        "row": 1,
+        "system": "me/mine",
+        "source": SOURCES[1],
+        "references": REFERENCES[1],
+        "candidate": "A number 1 was shown on the wall of house 1",
+    }
+    before = (output / "mrpc.png").read_bytes()
+    write(EVALUATION, results, output)
+    assert (output / "mrpc.png").read_bytes() == before
+
+
+def test_a_file_holds_the_figures_alone(results: list[Result], tmp_path: Path) -> None:
+    check_output(tmp_path / "out.json")
+    write(EVALUATION, results, tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == to_json(EVALUATION, results)
+
+
+def test_what_is_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
+    for output in (tmp_path, tmp_path / "absent" / "out.json", tmp_path / "thesis.txt"):
+        with pytest.raises(UserError, match="--output") as caught:
+            check_output(output)
+        one_line(caught)
+    check_output(tmp_path / "new")
+
+
+def test_predictions_and_judgements_are_found_again(results: list[Result], tmp_path: Path) -> None:
+    def refuse(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
+        raise AssertionError("written again")
+
+    again = System("renamed", {"system": "toy"}, refuse, decodes=True)
+    store = Store(tmp_path / "store")
+    found = run(store, [again], MRPC, Judges(), DecodingSettings())
+    assert found.scores["renamed"] == results[0].scores["me/mine"]
+    with pytest.raises(AssertionError, match="written again"):
+        run(store, [again], MRPC, Judges(), DecodingSettings(max_new_tokens=8))
+    with pytest.raises(AssertionError, match="written again"):
+        run(store, [again], MRPC.head(3), Judges(), DecodingSettings())
+
+
+def test_slugs_are_identifiers() -> None:
+    assert [slug(one) for one in ("iBLEU (sacreBLEU)", "ROUGE-L", "me/Mine v1.0")] == [
+        "ibleu_sacrebleu",
+        "rouge_l",
+        "me_mine_v1_0",
+    ]
