@@ -85,13 +85,13 @@ def load_model(
 
     place = pick_device(device)
     auto = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
-    with _bar_if_large(folder):
+    with bar_if_large(folder):
         model = auto.from_pretrained(folder, dtype=pick_dtype(dtype, place)).to(place).eval()
     return model, AutoTokenizer.from_pretrained(folder)
 
 
 @contextmanager
-def _bar_if_large(folder: Path) -> Iterator[None]:
+def bar_if_large(folder: Path) -> Iterator[None]:
     """No progress bar of transformers' where loading takes no time worth one."""
     from transformers.utils import logging
 

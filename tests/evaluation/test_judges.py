@@ -28,7 +28,7 @@ NONE = dict.fromkeys(("encoder", "sentence_encoder", "nli", "fluency", "acceptab
 
 def judged(tmp_path: Path, benchmark: Benchmark, judges: Judges) -> dict[str, Judged]:
     store = Store(tmp_path / "store")
-    system = System("it", {"system": "toy"}, lambda benchmark, decoding, tick: Written(TEXTS))
+    system = System("it", {"system": "toy"}, lambda: lambda benchmark, decoding, tick: Written(TEXTS))
     prediction = predict(store, system, benchmark, DecodingSettings())
     return judges.judge(store, prediction.shard, benchmark, "it")
 

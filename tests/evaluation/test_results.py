@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from lemonpress.evaluation.results import (
     to_markdown,
     write,
 )
-from lemonpress.evaluation.systems import System, Written
+from lemonpress.evaluation.systems import System, Write, Written
 from lemonpress.recipes.evaluation import DecodingSettings, Evaluation
 from one_line import one_line
 
@@ -42,14 +43,15 @@ def shorter(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> W
     return Written(texts, parameters=1234, tokens=400, seconds=0.5)
 
 
+def copied(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
+    return Written(list(benchmark.sources))
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> list[Result]:
-    def copy(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
-        return Written(list(benchmark.sources))
-
     systems = [
-        System("Copy-Input", {"system": "copy"}, copy),
-        System("me/mine", {"system": "toy"}, shorter, decodes=True, repo="me/mine"),
+        System("Copy-Input", {"system": "copy"}, lambda: copied),
+        System("me/mine", {"system": "toy"}, lambda: shorter, decodes=True, repo="me/mine"),
     ]
     store = Store(tmp_path / "store")
     return [run(store, systems, one, Judges(), DecodingSettings()) for one in (MRPC, OWN)]
@@ -93,7 +95,7 @@ def test_markdown_is_read_from_the_table_down(results: list[Result]) -> None:
     assert text.index("## MRPC (paraphrase)") < text.index("### Against Copy-Input") < text.index("## own-summary")
     assert "40 sources, nyu-mll/glue@cccccccccccc." in text
     costs = text[text.index("### Cost") :].splitlines()
-    assert [cell.strip() for cell in costs[5].split("|")[1:-1]] == ["me/mine", "1,234", "400", "800.0", "80.0"]
+    assert [cell.strip() for cell in costs[5].split("|")[1:-1]] == ["me/mine", "1,234", "400", "800.0", "80.0", "–"]
     assert text.count("](mrpc.png)") == text.count("](own-summary.png)") == 1
     for one in results[0].scores["me/mine"]:
         assert text.count(f"- {one.metric}: `{one.signature}`") >= 1
@@ -168,16 +170,16 @@ def test_what_is_something_else_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_predictions_and_judgements_are_found_again(results: list[Result], tmp_path: Path) -> None:
-    def refuse(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
-        raise AssertionError("written again")
+    def refuse() -> Write:
+        raise AssertionError("loaded again")
 
     again = System("renamed", {"system": "toy"}, refuse, decodes=True)
     store = Store(tmp_path / "store")
     found = run(store, [again], MRPC, Judges(), DecodingSettings())
     assert found.scores["renamed"] == results[0].scores["me/mine"]
-    with pytest.raises(AssertionError, match="written again"):
+    with pytest.raises(AssertionError, match="loaded again"):
         run(store, [again], MRPC, Judges(), DecodingSettings(max_new_tokens=8))
-    with pytest.raises(AssertionError, match="written again"):
+    with pytest.raises(AssertionError, match="loaded again"):
         run(store, [again], MRPC.head(3), Judges(), DecodingSettings())
 
 
@@ -187,3 +189,37 @@ def test_slugs_are_identifiers() -> None:
         "rouge_l",
         "me_mine_v1_0",
     ]
+
+
+def test_rewriting_ones_own_text_drifts(tmp_path: Path) -> None:
+    loads: list[int] = []
+
+    def opened() -> Write:
+        loads.append(1)
+        return lambda benchmark, decoding, tick: Written([source.rpartition(" ")[0] for source in benchmark.sources])
+
+    systems = [System("shorter", {"system": "toy"}, opened), System("copy", {"system": "copy"}, lambda: copied)]
+    found = run(Store(tmp_path / "store"), systems, MRPC, Judges(), DecodingSettings(), rounds=3)
+    drifted, same = ({one.metric: one for one in found.scores[name]} for name in ("shorter", "copy"))
+    assert loads == [1]
+    likeness = [drifted["Self-BLEU"].mean, *(drifted[f"Likeness, round {n}"].mean for n in (2, 3))]
+    assert likeness == sorted(likeness, reverse=True)
+    assert "rounds:3" in drifted["Likeness, round 3"].signature
+    assert drifted["Unchanged, round 3"].mean == 0
+    assert [same[f"{name}, round 3"].mean for name in ("Likeness", "Unchanged")] == pytest.approx([100, 100])
+
+
+def test_systems_are_timed_one_sentence_at_a_time(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def slow(benchmark: Benchmark, decoding: DecodingSettings, tick: object) -> Written:
+        sizes.append(len(benchmark.sources))
+        time.sleep(0.02)
+        return Written(list(benchmark.sources))
+
+    systems = [System("slow", {"system": "slow"}, lambda: slow)]
+    found = run(Store(tmp_path / "store"), systems, MRPC, Judges(), DecodingSettings(), timed=5)
+    assert sizes[0] == len(MRPC.sources)
+    assert set(sizes[1:]) == {1}
+    assert len(found.latencies["slow"].seconds) == 5
+    assert found.latencies["slow"].median >= 0.02

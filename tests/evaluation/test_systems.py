@@ -28,7 +28,7 @@ def system(name: str = "it", **settings: Any) -> System:
 def write(one: System, benchmark: Benchmark = PARAPHRASES, decoding: DecodingSettings = GREEDY) -> Written:
     one.check(benchmark, decoding)
     seen: list[int] = []
-    written = one.write(benchmark, decoding, seen.append)
+    written = one.load()(benchmark, decoding, seen.append)
     assert len(written.texts) == len(benchmark.sources)
     assert sum(seen) in (0, len(benchmark.sources))
     return written

@@ -14,7 +14,7 @@ from lemonpress.errors import UserError
 from lemonpress.kinds import architectures, check_weights, read_config
 from lemonpress.recipes.critics import PrecisionName
 from lemonpress.sources import Model
-from lemonpress.weights import ordinary_folder, pick_device
+from lemonpress.weights import bar_if_large, ordinary_folder, pick_device
 
 
 def labels_of(model: Model, where: str) -> list[str]:
@@ -142,7 +142,8 @@ def _load(folder: Path, device: str, precision: PrecisionName) -> Classifier:
     place = pick_device(device)
     on_gpu = place.startswith("cuda")
     dtype = torch.float16 if on_gpu and precision == "float32" else getattr(torch, precision)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).to(place).eval()
+    with bar_if_large(folder):
+        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).to(place).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise UserError(f"{folder}: critics need a fast tokenizer with a padding token; save the model with one")

@@ -41,6 +41,8 @@ _FLAGS: tuple[tuple[str, Any, str], ...] = (
     ("max-new-tokens", int, "tokens a text at most (default: 64)"),
     ("seed", int, "of samples (default: 0)"),
     ("alpha", float, "weight of the reference in iBLEU (default: 0.7)"),
+    ("rounds", int, "let systems rewrite their own text so many times, and measure the drift (default: 1)"),
+    ("timed", int, "time systems on so many sentences, one by one (default: none)"),
     ("encoder", str, "model of BERTScore, BERT-iBLEU and ParaScore; none leaves them out, as for all that follow"),
     ("layer", int, "of that encoder"),
     ("sentence-encoder", str, "model of cosine similarity"),
@@ -97,7 +99,7 @@ def evaluation_from(args: argparse.Namespace) -> Evaluation:
         name: None if value == "none" else value for name, value in _given(args, JudgeSettings.model_fields).items()
     }
     _overlay(data, "judges", judges, keep_none=True)
-    _overlay(data, None, {"alpha": args.alpha, "baseline": args.baseline})
+    _overlay(data, None, {"alpha": args.alpha, "rounds": args.rounds, "timed": args.timed, "baseline": args.baseline})
     found = check_section(data, args.config or "benchmark", Evaluation)
     _refuse_unused(args, found)
     return found

@@ -1,6 +1,8 @@
 """An evaluation from end to end: everything is found before anything is run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 
 from lemonpress.engine.store import Store
 from lemonpress.errors import UserError
@@ -9,9 +11,13 @@ from lemonpress.evaluation.benchmarks import open_benchmark
 from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.predictions import Prediction, predict
 from lemonpress.evaluation.results import Result
-from lemonpress.evaluation.scoring import Score, score
+from lemonpress.evaluation.scoring import Score, mean_score, score
 from lemonpress.evaluation.systems import System, open_system
 from lemonpress.home import home
+from lemonpress.metrics.diversity import copies
+from lemonpress.metrics.diversity import signature as copies_signature
+from lemonpress.metrics.efficiency import Latency, latency
+from lemonpress.metrics.stability import drift, drift_signature
 from lemonpress.recipes.evaluation import DecodingSettings, Evaluation
 
 
@@ -40,7 +46,10 @@ def evaluate(evaluation: Evaluation) -> list[Result]:
             system.check(benchmark, evaluation.decoding)
     judges = Judges.open(evaluation.judges, any(one.exemplars is not None for one in benchmarks))
     store = Store(home() / "benchmarks")
-    return [run(store, systems, one, judges, evaluation.decoding, evaluation.alpha) for one in benchmarks]
+    return [
+        run(store, systems, one, judges, evaluation.decoding, evaluation.alpha, evaluation.rounds, evaluation.timed)
+        for one in benchmarks
+    ]
 
 
 def run(
@@ -50,6 +59,8 @@ def run(
     judges: Judges,
     decoding: DecodingSettings,
     alpha: float = 0.7,
+    rounds: int = 1,
+    timed: int = 0,
 ) -> Result:
     """Let systems rewrite one benchmark, and score what they wrote.
 
@@ -60,12 +71,50 @@ def run(
         judges: The models behind metrics.
         decoding: How they write.
         alpha: Weight of the reference in iBLEU.
+        rounds: Times that each system rewrites, from the second on its own text; the drift is measured.
+        timed: Sentences that each system is timed on, one by one.
     """
-    predictions: Mapping[str, Prediction] = {
-        system.name: predict(store, system, benchmark, decoding) for system in systems
-    }
+    predictions: dict[str, Prediction] = {}
     scores: dict[str, list[Score]] = {}
-    for name, one in predictions.items():
-        judged = judges.judge(store, one.shard, benchmark, name)
-        scores[name] = score(benchmark, one.texts, judged, alpha)
-    return Result(benchmark, predictions, scores)
+    latencies: dict[str, Latency] = {}
+    for opened in systems:
+        system = replace(opened, load=cache(opened.load))  # loaded once, and forgotten with this system
+        one = predict(store, system, benchmark, decoding)
+        judged = judges.judge(store, one.shard, benchmark, system.name)
+        predictions[system.name] = one
+        scores[system.name] = score(benchmark, one.texts, judged, alpha)
+        if rounds > 1:
+            scores[system.name] += _drift(store, system, benchmark, judges, decoding, rounds)
+        if timed:
+            latencies[system.name] = latency(_alone(system, benchmark, decoding), benchmark.sources[:timed])
+    return Result(benchmark, predictions, scores, latencies)
+
+
+def _drift(
+    store: Store, system: System, benchmark: Benchmark, judges: Judges, decoding: DecodingSettings, rounds: int
+) -> Iterator[Score]:
+    """How near each later round's texts are to the sources, and how many it left as they were."""
+
+    def rewrite(texts: Sequence[str]) -> list[str]:
+        return predict(store, system, replace(benchmark, sources=list(texts)), decoding).texts
+
+    similarity, signature = judges.likeness
+    found = drift(rewrite, benchmark.sources, rounds, similarity)
+    for number, one in enumerate(found[1:], 2):
+        yield mean_score(f"Likeness, round {number}", 100 * one.to_source, drift_signature(number, signature))
+        same = copies(one.texts, found[number - 2].texts)
+        yield mean_score(f"Unchanged, round {number}", 100 * same, drift_signature(number, copies_signature("copies")))
+
+
+def _alone(
+    system: System, benchmark: Benchmark, decoding: DecodingSettings
+) -> Callable[[Sequence[str]], Sequence[str]]:
+    """A system as it rewrites some sentences of a benchmark."""
+    write = system.load()
+    exemplars = dict(zip(benchmark.sources, benchmark.exemplars or benchmark.sources, strict=True))
+
+    def rewrite(texts: Sequence[str]) -> Sequence[str]:
+        led = [exemplars[text] for text in texts] if benchmark.exemplars else None
+        return write(replace(benchmark, sources=list(texts), exemplars=led), decoding, lambda count: None).texts
+
+    return rewrite

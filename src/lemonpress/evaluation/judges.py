@@ -17,7 +17,7 @@ from lemonpress.engine.local import Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.metrics import bertscore, entailment, fluency, parascore, similarity, syntax
+from lemonpress.metrics import bertscore, bleu, entailment, fluency, parascore, similarity, syntax
 from lemonpress.recipes import EntailmentSettings, digest
 from lemonpress.recipes.judges import JudgeSettings
 from lemonpress.sources import Model, resolve
@@ -98,6 +98,14 @@ class Judges:
             None if classifier is None else labelled(classifier, settings.acceptability_label, "judges.acceptability"),
             find_parser(settings.parser, None, where="judges.parser") if settings.parser and exemplars else None,
         )
+
+    @property
+    def likeness(self) -> tuple[Callable[[Sequence[str], Sequence[str]], Floats], str]:
+        """How alike candidates and sources are, at most 1, and the signature: cosine, or BLEU without an encoder."""
+        if self.sentence_encoder is None:
+            return lambda candidates, sources: bleu.self_bleu(candidates, sources) / 100, bleu.signature()
+        encoder = self._sentence_encoder
+        return lambda texts, sources: similarity.cosine(texts, sources, encoder), similarity.cosine_signature(encoder)
 
     def judge(self, store: Store, predictions: Shard, benchmark: Benchmark, name: str) -> dict[str, Judged]:
         """What the judges say of predictions; answers of before are found again.

@@ -60,7 +60,7 @@ def predict(store: Store, system: System, benchmark: Benchmark, decoding: Decodi
     """
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-        written = system.write(benchmark, decoding, tick)
+        written = system.load()(benchmark, decoding, tick)
         table = pa.table({"source": benchmark.sources, "candidate": written.texts}, schema=_SHARD)
         stats = {"rows": len(written.texts), "parameters": written.parameters, "tokens": written.tokens}
         return Output({"predictions": table}, {**stats, "writing": written.seconds})

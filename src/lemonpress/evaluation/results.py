@@ -20,6 +20,7 @@ from lemonpress.evaluation.predictions import Prediction, write_dataset
 from lemonpress.evaluation.scoring import MAIN, Score, compare
 from lemonpress.evaluation.table import number, render, render_transposed
 from lemonpress.markdown import literal, table
+from lemonpress.metrics.efficiency import Latency
 from lemonpress.recipes.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ class Result:
         benchmark: What they rewrote.
         predictions: What each wrote, by the name of the system.
         scores: Of each system, as many and in the same order.
+        latencies: Of each system, where it was timed.
     """
 
     benchmark: Benchmark
     predictions: Mapping[str, Prediction]
     scores: Mapping[str, list[Score]]
+    latencies: Mapping[str, Latency] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,14 @@ def to_json(evaluation: Evaluation, results: Sequence[Result]) -> dict[str, Any]
 def _system(result: Result, name: str) -> dict[str, Any]:
     prediction = result.predictions[name]
     rate = prediction.tokens / prediction.seconds if prediction.tokens and prediction.seconds else None
+    alone = result.latencies.get(name)
     return {
         "model": prediction.system.repo,
         "parameters": prediction.parameters,
         "tokens": prediction.tokens,
         "tokens_per_second": None if rate is None else round(rate, 1),
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 2),
+        "latency": alone and {"median": round(alone.median, 4), "p95": round(alone.p95, 4), "n": len(alone.seconds)},
         "scores": {
             one.metric: {
                 "value": round(one.mean, 4),
@@ -174,13 +179,15 @@ def _differences_table(result: Result, baseline: str) -> str:
 
 
 def _costs(result: Result) -> list[list[str]]:
-    rows = [["System", "Parameters", "Tokens written", "Tokens/s", "Sentences/s"]]
+    rows = [["System", "Parameters", "Tokens written", "Tokens/s", "Sentences/s", "Seconds alone, median (95 %)"]]
     for name in result.scores:
         found = _system(result, name)
         seconds = found["seconds"]
         sentences = len(result.benchmark.sources) / seconds if seconds else None
         values = (found["parameters"], found["tokens"], found["tokens_per_second"], sentences)
-        rows.append([literal(name), *("–" if one is None else number(one) for one in values)])
+        alone = result.latencies.get(name)
+        timed = f"{alone.median:.2f} ({alone.p95:.2f})" if alone else "–"
+        rows.append([literal(name), *("–" if one is None else number(one) for one in values), timed])
     return rows
 
 

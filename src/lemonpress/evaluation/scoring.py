@@ -134,19 +134,19 @@ def _paraphrase(
     sources, references = benchmark.sources, benchmark.references
     to_reference = bleu.sentence_bleu(candidates, references)
     to_source = bleu.self_bleu(candidates, sources)
-    yield _mean("iBLEU", bleu.ibleu(to_reference, to_source, alpha), bleu.ibleu_signature(alpha))
+    yield mean_score("iBLEU", bleu.ibleu(to_reference, to_source, alpha), bleu.ibleu_signature(alpha))
     if "BERTScore to source" in judged:
         similarity = judged["BERTScore to source"]
-        yield _mean(
+        yield mean_score(
             "BERT-iBLEU",
             bert_ibleu.bert_ibleu(similarity.values, to_source),
             bert_ibleu.bert_ibleu_signature(similarity.signature),
         )
-    yield _mean("BLEU", to_reference, bleu.signature())
+    yield mean_score("BLEU", to_reference, bleu.signature())
     yield from _rouge(benchmark, candidates)
-    yield _mean("Self-BLEU", to_source, f"against:source|{bleu.signature()}")
+    yield mean_score("Self-BLEU", to_source, f"against:source|{bleu.signature()}")
     yield _copies(sources, candidates)
-    yield _mean("Jaccard", 100 * overlap.jaccard(candidates, sources), overlap.signature("jaccard"))
+    yield mean_score("Jaccard", 100 * overlap.jaccard(candidates, sources), overlap.signature("jaccard"))
     yield from _corpus(benchmark, candidates, alpha)
     yield from _modelled(judged, ("BERTScore", "ParaScore", "Cosine"), 100)
     yield from _entailed(judged, both=True)
@@ -160,11 +160,11 @@ def _summary(
     sources = benchmark.sources
     yield from _rouge(benchmark, candidates)
     yield from _modelled(judged, ("BERTScore",), 100)
-    yield _mean("Compression", lengths.compression(candidates, sources), lengths.compression_signature())
-    yield _mean("Coverage", 100 * lengths.coverage(candidates, sources), lengths.coverage_signature())
-    yield _mean("Density", lengths.density(candidates, sources), lengths.density_signature())
+    yield mean_score("Compression", lengths.compression(candidates, sources), lengths.compression_signature())
+    yield mean_score("Coverage", 100 * lengths.coverage(candidates, sources), lengths.coverage_signature())
+    yield mean_score("Density", lengths.density(candidates, sources), lengths.density_signature())
     novel = overlap.novel_ngrams(candidates, sources, 2)
-    yield _mean("Novel 2-grams", 100 * novel, overlap.signature("novel 2-grams"))
+    yield mean_score("Novel 2-grams", 100 * novel, overlap.signature("novel 2-grams"))
     yield _copies(sources, candidates)
     yield from _modelled(judged, ("Cosine",), 100)
     yield from _entailed(judged, both=False)
@@ -174,10 +174,10 @@ def _summary(
 
 def _rouge(benchmark: Benchmark, candidates: Sequence[str]) -> Iterator[Score]:
     for kind, values in rouge.rouge_multi(candidates, benchmark.references).items():
-        yield _mean(f"ROUGE-{kind[-1]}", 100 * values, rouge.signature(kind))
+        yield mean_score(f"ROUGE-{kind[-1]}", 100 * values, rouge.signature(kind))
     if benchmark.exemplars is not None:  # SGCP stems, and so does everybody who compares with it
         stemmed = rouge.rouge_multi(candidates, benchmark.references, stem=True)["rougeL"]
-        yield _mean("ROUGE-L (stem)", 100 * stemmed, rouge.signature("rougeL", stem=True))
+        yield mean_score("ROUGE-L (stem)", 100 * stemmed, rouge.signature("rougeL", stem=True))
 
 
 def _corpus(benchmark: Benchmark, candidates: Sequence[str], alpha: float) -> Iterator[Score]:
@@ -193,13 +193,13 @@ def _corpus(benchmark: Benchmark, candidates: Sequence[str], alpha: float) -> It
 
 
 def _copies(sources: Sequence[str], candidates: Sequence[str]) -> Score:
-    return _mean("Copies", 100 * overlap.copies(candidates, sources), overlap.signature("copies"))
+    return mean_score("Copies", 100 * overlap.copies(candidates, sources), overlap.signature("copies"))
 
 
 def _modelled(judged: Mapping[str, Judged], names: Sequence[str], scale: float) -> Iterator[Score]:
     for name in names:
         if name in judged and not np.isnan(judged[name].values).all():
-            yield _mean(name, scale * judged[name].values, judged[name].signature)
+            yield mean_score(name, scale * judged[name].values, judged[name].signature)
 
 
 def _entailed(judged: Mapping[str, Judged], both: bool) -> Iterator[Score]:
@@ -207,12 +207,13 @@ def _entailed(judged: Mapping[str, Judged], both: bool) -> Iterator[Score]:
         return
     forward, backward = judged["p(source ⇒ text)"], judged["p(text ⇒ source)"]
     kept, mutual = entailment.entailed(forward.values, backward.values)
-    yield _mean("Entailed", 100 * kept, f"source to text|{forward.signature}")
+    yield mean_score("Entailed", 100 * kept, f"source to text|{forward.signature}")
     if both:
-        yield _mean("Both ways", 100 * mutual, f"both directions|{forward.signature}")
+        yield mean_score("Both ways", 100 * mutual, f"both directions|{forward.signature}")
 
 
-def _mean(metric: str, values: Floats, signature: str) -> Score:
+def mean_score(metric: str, values: Floats, signature: str) -> Score:
+    """The mean of per-sentence values, NaN where a sentence has none, with its interval."""
     found = bootstrap.mean(values)
     n = int((~np.isnan(values)).sum())
     return Score(metric, found.value, found.low, found.high, n, signature, found.resampled)

@@ -59,6 +59,10 @@ class Written:
     seconds: float | None = None
 
 
+Write = Callable[[Benchmark, DecodingSettings, Tick], Written]
+"""Rewrites the sources of a benchmark, and reports progress in sentences."""
+
+
 @dataclass(frozen=True)
 class System:
     """A system under comparison.
@@ -66,7 +70,7 @@ class System:
     Attributes:
         name: Row of the table.
         key: What identifies it: kind, weights and prompts. Equal keys write equal texts, decoding alike.
-        write: Rewrites the sources of a benchmark; a model is loaded when it is called.
+        load: Gives what rewrites the sources of a benchmark; loads the model.
         decodes: Whether decoding settings change what it writes.
         repo: Hub id of the model that writes, for `model-index`; None where it is on no Hub.
         refuses: Why it cannot rewrite a benchmark, in one line; None where it can.
@@ -74,7 +78,7 @@ class System:
 
     name: str
     key: Mapping[str, Any]
-    write: Callable[[Benchmark, DecodingSettings, Tick], Written]
+    load: Callable[[], Write]
     decodes: bool = False
     repo: str | None = None
     refuses: Callable[[Benchmark, DecodingSettings], str | None] = lambda benchmark, decoding: None
@@ -102,11 +106,11 @@ def open_system(name: str, settings: SystemSettings) -> System:
     """
     match settings:
         case CopyInput():
-            return System(name, {"system": "copy"}, _copy)
+            return System(name, {"system": "copy"}, lambda: _copy)
         case FirstWords(words=words):
-            return System(name, {"system": "first_words", "words": words}, partial(_first_words, words))
+            return System(name, {"system": "first_words", "words": words}, lambda: partial(_first_words, words))
         case Lead(characters=characters):
-            return System(name, {"system": "lead", "characters": characters}, partial(_lead, characters))
+            return System(name, {"system": "lead", "characters": characters}, lambda: partial(_lead, characters))
         case Predictions():
             return _given(name, settings)
         case StudentSystem():
@@ -138,8 +142,11 @@ def student_system(name: str, folder: Path, repo: str | None = None, ratio: floa
         "prompts": digest(dict(contracts.read(folder, kind_of(folder)).formats)),
         "ratio": ratio,
     }
-    writes = partial(_write_student, folder, ratio)
-    return System(name, key, writes, decodes=True, repo=repo, refuses=partial(_needs, ratio, False))
+
+    def opened() -> Write:
+        return partial(_write_student, Student.load(folder), ratio)
+
+    return System(name, key, opened, decodes=True, repo=repo, refuses=partial(_needs, ratio, False))
 
 
 def instruct_system(name: str, model: Model, settings: Asked) -> System:
@@ -147,7 +154,11 @@ def instruct_system(name: str, model: Model, settings: Asked) -> System:
     asking = _Asking.of(settings, f"system {name}")
     key = {"system": "instruct", "weights": model.commit, "asking": asking.key}
     refuses = partial(_needs, settings.ratio, settings.exemplar)
-    return System(name, key, partial(_write_instruct, model, asking), decodes=True, repo=_repo(model), refuses=refuses)
+
+    def opened() -> Write:
+        return partial(_write_instruct, ZeroShot.load(ordinary_folder(model)), asking)
+
+    return System(name, key, opened, decodes=True, repo=_repo(model), refuses=refuses)
 
 
 def _copy(benchmark: Benchmark, decoding: DecodingSettings, tick: Tick) -> Written:
@@ -189,7 +200,7 @@ def _given(name: str, settings: Predictions) -> System:
         return f"{file} has {len(texts)} rows and {benchmark.name} has {len(benchmark.sources)}; give one for each"
 
     key = {"system": "predictions", "texts": digest(texts)}
-    return System(name, key, lambda benchmark, decoding, tick: Written(list(texts)), refuses=refuses)
+    return System(name, key, lambda: lambda benchmark, decoding, tick: Written(list(texts)), refuses=refuses)
 
 
 def _student(name: str, settings: StudentSystem) -> System:
@@ -199,9 +210,8 @@ def _student(name: str, settings: StudentSystem) -> System:
 
 
 def _write_student(
-    folder: Path, ratio: float | None, benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
+    student: Student, ratio: float | None, benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
 ) -> Written:
-    student = Student.load(folder)
     words = None if ratio is None else [_words(source, ratio) for source in benchmark.sources]
     # Each number of words is a prompt of its own kind, so rows of one number go together.
     groups = {None: list(range(len(benchmark.sources)))} if words is None else _grouped(words)
@@ -221,15 +231,16 @@ def _prompted(name: str, settings: PromptedModel) -> System:
     language_model_kind(model, where)
     key = {"system": "model", "weights": model.commit, "prompt": settings.prompt, "ratio": settings.ratio}
     refuses = partial(_needs, settings.ratio, "{exemplar}" in settings.prompt)
-    return System(
-        name, key, partial(_write_prompted, model, settings), decodes=True, repo=_repo(model), refuses=refuses
-    )
+
+    def opened() -> Write:
+        return partial(_write_prompted, Writer.load(ordinary_folder(model)), settings)
+
+    return System(name, key, opened, decodes=True, repo=_repo(model), refuses=refuses)
 
 
 def _write_prompted(
-    model: Model, settings: PromptedModel, benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
+    writer: Writer, settings: PromptedModel, benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
 ) -> Written:
-    writer = Writer.load(ordinary_folder(model))
     prompts = [
         _fill(settings.prompt, source, settings.ratio, exemplar)
         for source, exemplar in zip(benchmark.sources, _exemplars(benchmark), strict=True)
@@ -244,9 +255,8 @@ def _instruct(name: str, settings: InstructModel) -> System:
 
 
 def _write_instruct(
-    model: Model, asking: "_Asking", benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
+    writer: ZeroShot, asking: "_Asking", benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
 ) -> Written:
-    writer = ZeroShot.load(ordinary_folder(model))
     prompts = [writer.chat_prompt(messages) for messages in asking.messages(benchmark)]
     return _answered(writer, prompts, decoding, tick)
 
@@ -272,7 +282,7 @@ def _chat(name: str, settings: ChatModel) -> System:
             return "a server searches no beams; decode greedily or by samples"
         return _needs(settings.ratio, settings.exemplar, benchmark, decoding)
 
-    return System(name, key, write, decodes=True, refuses=refuses)
+    return System(name, key, lambda: write, decodes=True, refuses=refuses)
 
 
 def _round_trip(name: str, settings: RoundTrip) -> System:
@@ -288,23 +298,29 @@ def _round_trip(name: str, settings: RoundTrip) -> System:
             raise UserError(f"{where}: prompt {prompt!r} lacks {{source}}; write where the sentence goes")
     key = {"system": "round_trip", "weights": [there.commit, back.commit], "prompts": list(prompts)}
 
-    def write(benchmark: Benchmark, decoding: DecodingSettings, tick: Tick) -> Written:
-        texts = list(benchmark.sources)
-        parts: list[Written] = []
-        for model, prompt in zip((there, back), prompts, strict=True):
-            writer = Writer.load(ordinary_folder(model))
-            filled = [prompt.replace("{source}", " ".join(text.split())) for text in texts]
-            # Each sentence counts as rewritten when it is back.
-            parts.append(_answered(writer, filled, decoding, tick if model is back else _unseen))
-            texts = parts[-1].texts
-        return Written(
-            texts,
-            sum(part.parameters or 0 for part in parts),
-            sum(part.tokens or 0 for part in parts),
-            sum(part.seconds or 0.0 for part in parts),
-        )
+    def opened() -> Write:
+        loaded = [Writer.load(ordinary_folder(model)) for model in (there, back)]
+        return partial(_write_there_and_back, loaded, prompts)
 
-    return System(name, key, write, decodes=True)
+    return System(name, key, opened, decodes=True)
+
+
+def _write_there_and_back(
+    writers: Sequence[Writer], prompts: Sequence[str], benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
+) -> Written:
+    texts = list(benchmark.sources)
+    parts: list[Written] = []
+    # Each sentence counts as rewritten when it is back.
+    for writer, prompt, seen in zip(writers, prompts, (_unseen, tick), strict=True):
+        filled = [prompt.replace("{source}", " ".join(text.split())) for text in texts]
+        parts.append(_answered(writer, filled, decoding, seen))
+        texts = parts[-1].texts
+    return Written(
+        texts,
+        sum(part.parameters or 0 for part in parts),
+        sum(part.tokens or 0 for part in parts),
+        sum(part.seconds or 0.0 for part in parts),
+    )
 
 
 @dataclass(frozen=True)

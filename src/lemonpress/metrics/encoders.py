@@ -11,7 +11,7 @@ from lemonpress.batching import BAR_FROM, batch_tokens, batches_by_length, longe
 from lemonpress.errors import UserError
 from lemonpress.kinds import check_weights, read_config
 from lemonpress.sources import Model
-from lemonpress.weights import pick_device
+from lemonpress.weights import bar_if_large, pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -166,9 +166,10 @@ def load_token_encoder(
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[:layer]
     place = pick_device(device)
-    network, loading = AutoModel.from_pretrained(
-        model.folder, config=config, dtype=torch.float32, output_loading_info=True
-    )
+    with bar_if_large(model.folder):
+        network, loading = AutoModel.from_pretrained(
+            model.folder, config=config, dtype=torch.float32, output_loading_info=True
+        )
     if config.is_encoder_decoder:
         network = network.get_encoder()
     tokenizer = AutoTokenizer.from_pretrained(model.folder)

@@ -12,7 +12,7 @@ from lemonpress.kinds import check_sentence_encoder
 from lemonpress.metrics.encoders import load_token_encoder
 from lemonpress.metrics.words import require_pairs
 from lemonpress.sources import Model
-from lemonpress.weights import pick_device
+from lemonpress.weights import bar_if_large, pick_device
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -60,7 +60,8 @@ def load_sentence_encoder(
         check_sentence_encoder(model, where)
         from sentence_transformers import SentenceTransformer
 
-        network = SentenceTransformer(str(model.folder), device=pick_device(device))
+        with bar_if_large(model.folder):
+            network = SentenceTransformer(str(model.folder), device=pick_device(device))
 
         def embed(texts: Sequence[str]) -> Vectors:
             found = network.encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False)

@@ -168,6 +168,10 @@ class Evaluation(Section):
     decoding: DecodingSettings = DecodingSettings()
     alpha: float = Field(0.7, ge=0, le=1, description="weight of the reference in iBLEU (paper: 0.7)")
     judges: JudgeSettings = JudgeSettings()
+    rounds: int = Field(
+        1, ge=1, description="let every system rewrite its own text so many times, and measure the drift"
+    )
+    timed: int = Field(0, ge=0, description="time every system on so many sentences, one by one")
     baseline: str | None = Field(None, description="system that the others are compared with; the first by default")
 
     @model_validator(mode="after")
