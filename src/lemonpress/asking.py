@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from lemonpress.chat import Chat
 from lemonpress.errors import UserError
+from lemonpress.output import write_whole
 
 _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
@@ -53,7 +54,7 @@ def ask_many(
     ):
         for start in range(0, len(questions), some):
             batch = questions[start : start + some]
-            for question, answer in zip(batch, _until_one_fails(pool, pool.map(ask, batch)), strict=True):
+            for question, answer in zip(batch, pool.map(ask, batch), strict=True):
                 bar.update()
                 read = read or answer is not None
                 yield question, answer
@@ -62,15 +63,6 @@ def ask_many(
                     f"{chat.base_url}: none of the first {some} answers of {chat.model} {wanted}; "
                     "give a model that follows instructions and does not think aloud first"
                 )
-
-
-def _until_one_fails(pool: ThreadPoolExecutor, answers: Iterator[_Answer]) -> Iterator[_Answer]:
-    """The answers; where one fails, questions that wait their turn are not asked."""
-    try:
-        yield from answers
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
 
 
 def append_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -109,13 +101,6 @@ def resume_rows(file: Path) -> list[tuple[str, dict[str, Any]]]:
 def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON lines in place of a file, whole or not at all."""
     write_whole(file, _lines(rows))
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a text in place of a file, whole or not at all."""
-    draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:

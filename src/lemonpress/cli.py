@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name in argv[:1]:
-            importlib.import_module(f"lemonpress.commands.{name}").add_arguments(command)
+            further = [argv[1:]] if name == "study" else []  # of whose own commands one is named, too
+            importlib.import_module(f"lemonpress.commands.{name}").add_arguments(command, *further)
     hub = commands.add_parser("hub", help="serve the local Hub", description="The Hub on this machine.")
     serve = hub.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser("serve", help="serve it")
     module = f"lemonpress.commands.{argv[0]}" if argv[:1] and argv[0] in _COMMANDS else "lemonpress.hub.local.__main__"

@@ -13,11 +13,12 @@ from lemonpress.distilling import Distillation, distil, train_student, wants_val
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.benchmarks import open_benchmark
+from lemonpress.evaluation.chats import instruct_system
 from lemonpress.evaluation.evaluate import run as evaluate
 from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.results import Result, measured_of
 from lemonpress.evaluation.scoring import MAIN
-from lemonpress.evaluation.systems import instruct_system, open_system, student_system
+from lemonpress.evaluation.systems import open_system, student_system
 from lemonpress.evaluation.table import render as render_table
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process

@@ -56,6 +56,12 @@ def test_data_of_ones_own_is_named_by_file_and_task(tmp_path: Path) -> None:
     file.write_text('{"source": "a", "paraphrases": ["b"], "summary": "c"}\n', encoding="utf-8")
     both = [open_benchmark(BenchmarkChoice(data=str(file), task=task)) for task in ("paraphrase", "summary")]
     assert [(one.name, one.references) for one in both] == [("mine-paraphrase", [["b"]]), ("mine-summary", [["c"]])]
+    assert open_benchmark(BenchmarkChoice(name="other", data=str(file), task="summary")).name == "other"
+    with pytest.raises(UserError, match="benchmark mrpc: has a task of its own") as caught:
+        open_benchmark(BenchmarkChoice(name="mrpc", data=str(file), task="summary"))
+    one_line(caught)
+    declared = open_benchmark(BenchmarkChoice(name="mrpc", data=str(file)))
+    assert (declared.name, declared.dataset, declared.commit) == ("mrpc", None, None)
 
 
 TWITTER = "mteb/twitterurlcorpus-pairclassification"

@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from chat_server import Server, serving
+from lemonpress.asking import ask_many
 from lemonpress.errors import UserError
 from lemonpress.evaluation.judge import (
     Comparison,
     Judge,
     Prediction,
+    asked_beside,
     compare,
     rate,
     read_letter,
@@ -185,6 +189,20 @@ def test_a_run_that_the_server_stopped_goes_on_where_it_was(server: Server, tmp_
     assert len(read_ratings([file])) == 8
 
 
+def test_once_a_question_fails_those_that_wait_are_not_asked(server: Server) -> None:
+    def slowly(number: int) -> int:
+        asked.append(number)
+        time.sleep(0.05)
+        if not number:
+            raise UserError("failed")
+        return number
+
+    asked: list[int] = []
+    with pytest.raises(UserError, match="failed"):
+        list(ask_many(server.chat(), range(16), slowly, workers=4, label="ask", unit="one", wanted=None))
+    assert len(asked) < 16
+
+
 def test_a_later_system_is_credited_for_texts_that_were_rated_before(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     _rate(server, [Prediction("old", "A b.", "B a."), Prediction("old", "C d.", "D c.")], file)
@@ -204,6 +222,57 @@ def test_ratings_of_another_judge_or_task_are_not_mixed_in(
         _rate(server, _predictions(["s"], 2), file, **change)
     assert "holds what judge-32b says of a paraphrase, not" in one_line(error)
     assert len(server.asked) == 1
+
+
+def test_ratings_of_another_model_or_prompt_are_not_mixed_in(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "r.jsonl"
+    _rate(server, _predictions(["s"], 1), file)
+    assert "key" not in asked_beside(file).read_text(encoding="utf-8")
+    before = file.read_bytes()
+    other = Judge(replace(server.chat(), model="judge-7b"), "judge-32b", "paraphrase")
+    with pytest.raises(UserError) as error:
+        rate(_predictions(["s"], 2), other, file, lambda known, todo: None)
+    assert "r.asked.json: the model was judge-32b, not judge-7b; name another --output" in one_line(error)
+    monkeypatch.setattr("lemonpress.evaluation.judge.rating_prompt", lambda task: "Rate it.")
+    with pytest.raises(UserError) as error:
+        _rate(server, _predictions(["s"], 2), file)
+    assert "r.asked.json: the prompt was prompt:" in one_line(error)
+    assert (len(server.asked), file.read_bytes()) == (1, before)
+
+
+def test_comparisons_of_another_model_are_not_mixed_in(server: Server, tmp_path: Path) -> None:
+    server.answer = lambda count, body: (200, "A")
+    file, predictions = tmp_path / "c.jsonl", _predictions(["old", "new"], 2)
+    _compare(server, predictions, file)
+    other = Judge(replace(server.chat(), model="judge-7b"), "judge-32b", "paraphrase")
+    with pytest.raises(UserError) as error:
+        compare(predictions, other, file, lambda known, todo: None)
+    assert "c.asked.json: the model was judge-32b, not judge-7b" in one_line(error)
+
+
+def test_answers_without_a_word_of_what_asked_are_not_gone_on_with(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    _rate(server, _predictions(["s"], 1), file)
+    for text in ("[1]", "{", None):
+        if text is None:
+            asked_beside(file).unlink()
+        else:
+            asked_beside(file).write_text(text, encoding="utf-8")
+        with pytest.raises(UserError) as error:
+            _rate(server, _predictions(["s"], 2), file)
+        assert "does not say what asked for r.jsonl; name another --output" in one_line(error)
+
+
+def test_a_model_that_gave_no_answer_leaves_the_folder_to_another(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    server.answer = lambda count, body: (404, "no such model")
+    with pytest.raises(UserError):
+        _rate(server, _predictions(["s"], 1), file, rater="typo")
+    server.answer = lambda count, body: (200, SCORES)
+    found, _, _ = _rate(server, _predictions(["s"], 1), file)
+    assert len(found) == 1
 
 
 def test_summaries_are_rated_for_being_concise(server: Server, tmp_path: Path) -> None:
@@ -410,6 +479,22 @@ def test_the_command_rates_compares_and_measures_agreement(server: Server, tmp_p
     assert measured["judges"]["judge"]["fluent"]["exact"]["value"] == 0.0
 
 
+def test_the_command_goes_on_in_a_folder_of_its_own_alone(server: Server, tmp_path: Path) -> None:
+    output = tmp_path / "rated"
+    asking = ["--task", "paraphrase", "--base-url", server.url, "--model", "judge", "--output", str(output)]
+    for known in (0, 2):
+        done = _lemonpress("rate", _table(tmp_path), *asking)
+        assert done.returncode == 0, done.stderr
+        assert f"judged before: {known};" in done.stdout
+    server.answer = lambda count, body: (200, "A")
+    done = _lemonpress("compare", _table(tmp_path), *asking, "--systems", "copy", "student")
+    assert done.returncode == 0, done.stderr
+    (output / "thesis.txt").touch()
+    done = _lemonpress("rate", _table(tmp_path), *asking)
+    assert done.returncode == 2
+    assert "holds thesis.txt, which is no part of judgements; name a new or empty folder" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -417,7 +502,7 @@ def test_the_command_rates_compares_and_measures_agreement(server: Server, tmp_p
         (["--workers", "0"], "--workers: is 0; give 1 or more"),
         (["--seed", "-1"], "--seed: is -1; give 0 or more"),
         (["--base-url", "localhost:8000"], "is no address of a server"),
-        (["--output", __file__], "is a file; name a folder as --output"),
+        (["--output", __file__], "is a file; name a folder"),
     ],
 )
 def test_the_command_refuses_bad_arguments_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -15,7 +15,8 @@ from lemonpress.cli import main
 from lemonpress.critics.classification import load
 from lemonpress.engine.store import Store
 from lemonpress.errors import UserError
-from lemonpress.evaluation.studies.proximity import Plan, Point, Subject, equivalent_pairs, study, tally
+from lemonpress.evaluation.studies.proximity import Point, Subject, equivalent_pairs, study, tally
+from lemonpress.evaluation.studies.proximity_plan import Plan
 from lemonpress.evaluation.studies.report import as_json, cell, pooled
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.rows import SENTENCES
@@ -116,6 +117,18 @@ def test_too_few_texts_of_the_length_asked_for_are_refused(teacher: Path, texts:
     with pytest.raises(UserError) as error:
         Subject.open(Plan(length=3, lengths=(1, 3), count=11), str(teacher), "data/nli-critic", str(texts))
     assert "10 of 11 texts have 3 sentences, and --count asks for 11" in one_line(error)
+
+
+def test_texts_that_begin_alike_count_once(teacher: Path, texts: Path) -> None:
+    first, _, rest = TEXTS[0].partition(". ")
+    with texts.open("a", encoding="utf-8") as file:
+        file.write(f"{first}. Then {rest[0].lower()}{rest[1:]}\n")
+    plan = Plan(length=3, lengths=(1, 3), count=10)
+    found = Subject.open(plan, str(teacher), "data/nli-critic", str(texts)).texts
+    assert len({sentences[0] for sentences in found}) == 10
+    with pytest.raises(UserError) as error:
+        Subject.open(replace(plan, count=11), str(teacher), "data/nli-critic", str(texts))
+    assert "10 of 12 texts have 3 sentences, and --count asks for 11 that begin differently" in one_line(error)
 
 
 def test_the_same_seeded_texts_are_chosen_and_fewer_of_them_come_first(teacher: Path, texts: Path) -> None:

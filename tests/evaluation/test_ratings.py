@@ -112,6 +112,21 @@ def test_alpha_is_that_of_the_table_of_units_and_raters() -> None:
     assert (pooled.items, pooled.ratings) == (30, 270)
 
 
+def test_criteria_that_say_the_same_make_the_interval_over_all_no_narrower() -> None:
+    draw = np.random.default_rng(7)
+    ratings = [
+        _rating(number, rater, (score, score, score), kind)
+        for rater, kind in (("ann", "human"), ("bea", "human"), ("judge", "model"))
+        for number, score in enumerate(draw.integers(1, 4, size=40).tolist())
+    ]
+    found = agreement(ratings)
+    for by_criterion in (found.humans, found.judges["judge"]):
+        one, pooled = by_criterion["fluent"].alpha, by_criterion[ALL].alpha
+        assert one is not None
+        assert pooled is not None
+        assert pooled.high - pooled.low == pytest.approx(one.high - one.low, rel=0.05)
+
+
 def test_items_that_one_person_rated_count_for_no_agreement_of_people() -> None:
     ratings = [*_drawn(["ann", "bea"], 10, seed=2), *_drawn(["ann"], 30, seed=3)[10:]]
     assert agreement(ratings).humans["fluent"].items == 10

@@ -1,7 +1,10 @@
 """Corpus reports: equal samples, figures of the metrics, folders written whole, plots and text that repeat."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.corpus_measures import Measures
 from lemonpress.evaluation.corpus_rows import Pairs
+from lemonpress.evaluation.judges import entailing
 from lemonpress.evaluation.report import (
     FILE,
     CorpusReport,
@@ -24,8 +28,10 @@ from lemonpress.evaluation.report import (
     to_json,
     write,
 )
+from lemonpress.evaluation.report_plots import MOST
 from lemonpress.evaluation.report_text import render, section
 from lemonpress.metrics import diversity, ngrams, rouge
+from lemonpress.metrics.entailment import entailment_signature
 from lemonpress.metrics.similarity import load_sentence_encoder
 from lemonpress.sources import resolve
 from lemonpress.syntax.parsers import find_parser
@@ -153,6 +159,10 @@ def test_models_add_their_measures(home: Path) -> None:
     assert figures["Cosine Sim"] == pytest.approx(100, abs=1e-3)
     assert figures["Entailed"] == figures["Both ways"] == figures["Copies"] == 100
     assert figures["TED-3"] == figures["TED-F"] == 0
+    by_judge = entailing(resolve("data/nli-critic"), "nli")
+    signature = entailment_signature(by_judge.model.name, by_judge.name, threshold=None)
+    (chance,) = (one for one in found.figures if one.measure == "p(source ⇒ target)")
+    assert chance.signature == f"source => target|{signature}"
 
 
 def test_the_folder_is_written_whole_and_repeats_byte_for_byte(tmp_path: Path) -> None:
@@ -180,6 +190,23 @@ def test_a_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         write(report, tmp_path / "file")
     assert "is a file" in one_line(error)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = two()
+    write(report, tmp_path / "mine")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "mine").iterdir()}
+    several = replace(report, corpora=report.corpora * MOST)  # more than a plot has colours for
+    with pytest.raises(ValueError, match="a plot shows at most"):
+        write(several, tmp_path / "mine")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "mine").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    monkeypatch.chdir(tmp_path / "mine")
+    with pytest.raises(UserError, match="is where you work") as error:
+        write(report, Path())
+    one_line(error)
 
 
 def test_the_text_shows_both_corpora_and_no_markup_of_theirs() -> None:
@@ -262,3 +289,15 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
     assert says in message
     assert message.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["report"], ["study"], ["study", "proximity"], ["study", "thresholds"]])
+def test_help_loads_no_library_that_computes(words: list[str]) -> None:
+    program = (
+        "import contextlib, sys, lemonpress.cli\n"
+        "with contextlib.suppress(SystemExit): lemonpress.cli.main([*sys.argv[1:], '--help'])\n"
+        "print(sorted({'numba', 'numpy', 'pyarrow', 'scipy', 'torch'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    assert "usage: lemonpress" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -2,6 +2,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from datasets import load_dataset
@@ -10,7 +11,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from lemonpress.engine.store import Store
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.evaluation.evaluate import run
+from lemonpress.evaluation.evaluate import evaluate, run
 from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.results import (
     Result,
@@ -22,7 +23,8 @@ from lemonpress.evaluation.results import (
     to_markdown,
     write,
 )
-from lemonpress.evaluation.systems import System, Write, Written
+from lemonpress.evaluation.scoring import mean_score
+from lemonpress.evaluation.writing import System, Write, Written
 from lemonpress.recipes.evaluation import DecodingSettings, Evaluation
 from one_line import one_line
 
@@ -79,6 +81,34 @@ def test_json_holds_every_figure_with_what_it_is(results: list[Result]) -> None:
     }
     assert mrpc["baseline"] == "Copy-Input"
     assert list(mrpc["differences"]) == ["me/mine"]
+
+
+def test_scores_of_a_part_or_of_a_file_are_none_of_the_hubs_dataset(results: list[Result], tmp_path: Path) -> None:
+    systems = [System("me/mine", {"system": "toy"}, lambda: shorter, decodes=True, repo="me/mine")]
+    part = run(Store(tmp_path / "store"), systems, MRPC.head(9), Judges(), DecodingSettings())
+    assert measured_of([part], "me/mine", "").files == {}
+    entry = measured_of([part], "me/mine", "").entries[0]
+    assert entry.dataset_args == {"rows": 9}
+    assert MRPC.head(40) is MRPC
+
+
+def test_systems_are_not_compared_on_different_sentences(tmp_path: Path) -> None:
+    halved = np.where(np.arange(40) < 20, 5.0, np.nan)
+    one = [mean_score("Perplexity", halved, "ppl"), mean_score("Copies", np.ones(40), "copies")]
+    other = [mean_score("Perplexity", np.full(40, 9.0), "ppl"), mean_score("Copies", np.zeros(40), "copies")]
+    found = differences(Result(MRPC, {}, {"other": other, "one": one}), "other")
+    assert list(found["one"]) == ["Copies"]
+
+
+def test_every_system_has_a_folder_of_its_own(results: list[Result], tmp_path: Path) -> None:
+    names = ("A b", "a-b", "...", "?!")
+    systems = [System(name, {"system": name}, lambda: shorter, repo="me/mine") for name in names]
+    found = [run(Store(tmp_path / "store"), systems, MRPC, Judges(), DecodingSettings())]
+    asked = Evaluation.model_validate(
+        {"systems": {name: {"system": "copy"} for name in names}, "benchmarks": [{"name": "mrpc"}]}
+    )
+    write(asked, found, tmp_path / "out")
+    assert len(list((tmp_path / "out" / "models").iterdir())) == 4
 
 
 def test_differences_are_paired_and_of_the_baseline(results: list[Result]) -> None:
@@ -169,6 +199,36 @@ def test_what_is_something_else_is_not_replaced(tmp_path: Path) -> None:
     check_output(tmp_path / "new")
 
 
+def test_results_beside_something_else_are_not_replaced(
+    results: list[Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    write(EVALUATION, results, output)
+    monkeypatch.chdir(output)
+    with pytest.raises(UserError, match="where you work") as caught:
+        check_output(Path())
+    one_line(caught)
+    monkeypatch.chdir(tmp_path)
+    for foreign in ("thesis.txt", "figure.png", "predictions/mine.parquet"):
+        (output / foreign).write_text("three years of work", encoding="utf-8")
+        for refuse in (check_output, lambda folder: write(EVALUATION, results[:1], folder)):
+            with pytest.raises(UserError, match=f"holds {foreign}, which is no part of an evaluation") as caught:
+                refuse(output)
+            one_line(caught)
+        assert (output / foreign).read_text(encoding="utf-8") == "three years of work"
+        (output / foreign).unlink()
+    write(EVALUATION, results[:1], output)
+    assert not (output / "own-summary.png").exists()
+
+
+def test_somebody_elses_results_json_is_not_replaced(results: list[Result], tmp_path: Path) -> None:
+    for text in ('{"benchmarks": 1}', "[]", "not JSON"):
+        (tmp_path / "results.json").write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=r"holds results\.json, which is no part of an evaluation"):
+            write(EVALUATION, results, tmp_path)
+        assert (tmp_path / "results.json").read_text(encoding="utf-8") == text
+
+
 def test_predictions_and_judgements_are_found_again(results: list[Result], tmp_path: Path) -> None:
     def refuse() -> Write:
         raise AssertionError("loaded again")
@@ -207,6 +267,18 @@ def test_rewriting_ones_own_text_drifts(tmp_path: Path) -> None:
     assert "rounds:3" in drifted["Likeness, round 3"].signature
     assert drifted["Unchanged, round 3"].mean == 0
     assert [same[f"{name}, round 3"].mean for name in ("Likeness", "Unchanged")] == pytest.approx([100, 100])
+
+
+def test_a_file_of_texts_has_no_rounds_and_no_latency(tmp_path: Path) -> None:
+    texts, rows = tmp_path / "texts.jsonl", tmp_path / "rows.jsonl"
+    texts.write_text('{"candidate": "a"}\n', encoding="utf-8")
+    rows.write_text('{"source": "b", "reference": "c"}\n', encoding="utf-8")
+    asked = {"systems": {"it": {"system": "predictions", "path": str(texts)}}}
+    asked["benchmarks"] = [{"data": str(rows), "task": "paraphrase"}]  # type: ignore[assignment]
+    for option in ({"rounds": 2}, {"timed": 1}):
+        with pytest.raises(UserError, match="is a file of texts, which has no rounds and no latency") as caught:
+            evaluate(Evaluation.model_validate(asked | option))
+        one_line(caught)
 
 
 def test_systems_are_timed_one_sentence_at_a_time(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from pydantic import TypeAdapter
 from chat_server import serving
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.evaluation.systems import System, Written, open_system
+from lemonpress.evaluation.systems import open_system
+from lemonpress.evaluation.writing import System, Written
 from lemonpress.recipes.evaluation import DecodingSettings, SystemSettings
+from lemonpress.students import contract as contracts
+from lemonpress.students.contract import Contract
 from lemonpress.students.generate import Student, Writer
 from one_line import one_line
 from tiny_models import save_tiny
@@ -46,6 +50,8 @@ def test_model_free_systems_write_what_their_names_say() -> None:
     assert write(system(system="lead", characters=13)).texts == ["Prices rose", "A very long"]
     assert write(system(system="lead", characters=3)).texts == ["Pri", "A"]
     assert write(system(system="lead", characters=75)).texts == SOURCES
+    blank = Benchmark("blank", [" "], [["x"]], "summary")
+    assert write(system(system="lead"), blank).texts == [""]
 
 
 def test_texts_of_any_program_are_a_system(tmp_path: Path) -> None:
@@ -148,6 +154,52 @@ def test_marian_translates_as_with_its_own_generate(marian: Path) -> None:
     assert write(system(system="round_trip", there=str(marian), back=str(marian))).tokens is not None
 
 
+@pytest.fixture(scope="module")
+def multilingual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random mBART-50 with its tokenizer, which begins every text with its language."""
+    import sentencepiece
+    import torch
+    from transformers import MBart50Tokenizer, MBartConfig, MBartForConditionalGeneration
+
+    folder = tmp_path_factory.mktemp("mbart")
+    (folder / "text").write_text("\n".join(SOURCES * 9), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"), model_prefix=str(folder / "pieces"), vocab_size=36, minloglevel=2
+    )
+    tokenizer = MBart50Tokenizer(str(folder / "pieces.model"), src_lang="en_XX", tgt_lang="de_DE")
+    sides = {f"{side}_{name}": 2 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
+    widths = {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "d_model": 16, "max_position_embeddings": 64}
+    ends = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    ends |= {"bos_token_id": tokenizer.bos_token_id, "decoder_start_token_id": tokenizer.eos_token_id}
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        config = MBartConfig(vocab_size=len(tokenizer), forced_eos_token_id=None, **sides, **widths, **ends)
+        MBartForConditionalGeneration(config).save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    return folder / "model"
+
+
+def test_models_of_many_languages_are_told_which(multilingual: Path, marian: Path) -> None:
+    folder = str(multilingual)
+    writer = Writer.load(multilingual, dtype="float32")
+    codes = {one: writer.tokenizer.convert_tokens_to_ids(one) for one in ("en_XX", "de_DE")}
+    texts = SOURCES
+    for own, other in (("en_XX", "de_DE"), ("de_DE", "en_XX")):
+        writer.tokenizer.src_lang = own
+        batch = writer.tokenizer(texts, return_tensors="pt", padding=True)
+        settings = {"do_sample": False, "num_beams": 1, "forced_bos_token_id": codes[other], "max_new_tokens": 7}
+        stock = writer.model.generate(**batch, **settings)
+        texts = [" ".join(t.split()) for t in writer.tokenizer.batch_decode(stock, skip_special_tokens=True)]
+    found = write(system(system="round_trip", there=folder, back=folder, languages=["en_XX", "de_DE"]))
+    assert found.texts == texts
+    with pytest.raises(UserError, match="knows many languages; name two as languages") as caught:
+        system(system="round_trip", there=folder, back=folder)
+    one_line(caught)
+    with pytest.raises(UserError, match="knows two languages alone") as caught:
+        system(system="round_trip", there=str(marian), back=str(marian), languages=["en_XX", "de_DE"])
+    one_line(caught)
+
+
 def test_translation_models_have_an_encoder(tiny_causal: Path, t5: Path) -> None:
     with pytest.raises(UserError, match="is no encoder-decoder model; give translation models") as caught:
         system(system="round_trip", there=str(t5), back=str(tiny_causal))
@@ -159,9 +211,17 @@ def test_translation_models_have_an_encoder(tiny_causal: Path, t5: Path) -> None
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
     file = tmp_path / "examples.jsonl"
-    rows = [{"source": f"Source {n}.", "reference": f"Answer {n} of five words."} for n in range(9)]
+    rows = [
+        {"source": f"Source {n}.", "reference": f"Answer {n} of five words.", "exemplar": f"Exemplar {n}."}
+        for n in range(9)
+    ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file
+
+
+@pytest.fixture(autouse=True)
+def own_home(home: Path) -> None:
+    """Answers of servers are kept there."""
 
 
 def asked(messages: Callable[[list[dict[str, str]]], None], benchmark: Benchmark, **settings: Any) -> list[str]:
@@ -207,8 +267,9 @@ def test_the_syntax_of_an_exemplar_is_asked_for(examples: Path) -> None:
     asked(seen.append, led, shots=2, examples=str(examples), exemplar=True)
     asks = sorted(turns[-1]["content"].splitlines()[0] for turns in seen)
     assert asks == [f"Follow the syntax of this sentence: {one} was it?" for one in ("What", "Who")]
-    for turns in seen:  # an example's own answer is its exemplar
-        assert turns[0]["content"].startswith(f"Follow the syntax of this sentence: {turns[1]['content']}\n\n")
+    for turns in seen:
+        number = turns[1]["content"].split()[1]
+        assert turns[0]["content"].startswith(f"Follow the syntax of this sentence: Exemplar {number}.\n\n")
     one = system(system="chat", base_url="http://127.0.0.1:9/v1", model="big", exemplar=True)
     with pytest.raises(UserError, match="it follows exemplars, and own has none") as caught:
         one.check(PARAPHRASES, GREEDY)
@@ -216,12 +277,59 @@ def test_the_syntax_of_an_exemplar_is_asked_for(examples: Path) -> None:
 
 
 def test_too_few_examples_and_beams_on_a_server_are_refused(examples: Path) -> None:
+    server: dict[str, Any] = {"system": "chat", "base_url": "http://127.0.0.1:9/v1", "model": "big"}
     with pytest.raises(UserError, match="has 9 rows for 10 shots") as caught:
-        system(system="chat", base_url="http://127.0.0.1:9/v1", model="big", shots=10, examples=str(examples))
+        system(**server, shots=10, examples=str(examples)).check(PARAPHRASES, GREEDY)
+    one_line(caught)
+    itself = Benchmark("own", ["Source 4."], [["x"]], "paraphrase")
+    with pytest.raises(UserError, match="shows rows of own itself; give other examples") as caught:
+        system(**server, shots=9, examples=str(examples)).check(itself, GREEDY)
+    one_line(caught)
+    plain = examples.with_name("plain.jsonl")
+    plain.write_text('{"source": "a", "reference": "b"}\n', encoding="utf-8")
+    led = Benchmark("led", SOURCES, [["x"], ["y"]], "paraphrase", ["Who was it?", "What was it?"])
+    with pytest.raises(UserError, match="have no exemplar; give some that do") as caught:
+        system(**server, shots=1, examples=str(plain), exemplar=True).check(led, GREEDY)
     one_line(caught)
     one = system(system="chat", base_url="http://127.0.0.1:9/v1", model="big")
     with pytest.raises(UserError, match="searches no beams"):
         one.check(PARAPHRASES, DecodingSettings(method="beam"))
+
+
+def test_answers_of_a_server_are_kept_as_they_come(home: Path) -> None:
+    seen: list[str] = []
+
+    def answer(count: int, body: dict[str, Any]) -> tuple[int, str]:
+        seen.append(body["messages"][-1]["content"])
+        return (400, "no more money") if len(seen) == 3 else (200, f"Answer {len(seen)}.")
+
+    many = Benchmark("own", [f"Sentence {n}." for n in range(5)], [["x"]] * 5, "paraphrase")
+    with serving(answer) as server:
+        one = system(system="chat", base_url=server.url, model="big", workers=1)
+        with pytest.raises(UserError, match="answers 400"):
+            write(one, many)
+        texts = write(one, many).texts
+    assert texts[:2] == ["Answer 1.", "Answer 2."]
+    first = [question for question in seen if question.endswith(("Sentence 0.", "Sentence 1."))]
+    assert len(first) == 2
+    assert len({*texts}) == len({*seen}) == 5
+
+
+def test_a_student_refuses_what_it_was_not_trained_on(tiny_causal: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_causal, tmp_path / "student")
+    contracts.write(Contract(tasks=("paraphrase",)), folder)
+    one = system(system="student", model=str(folder))
+    one.check(PARAPHRASES, GREEDY)
+    for settings, benchmark, message in (
+        ({}, SUMMARIES, "task summary: this student was trained on paraphrase alone"),
+        ({"exemplar": True}, PARAPHRASES, "task control: this student was trained on paraphrase alone"),
+    ):
+        with pytest.raises(UserError, match=message) as caught:
+            system(system="student", model=str(folder), **settings).check(benchmark, GREEDY)
+        one_line(caught)
+    contracts.write(Contract(tasks=("summary",)), folder)
+    with pytest.raises(UserError, match="not trained on summaries of a given length"):
+        system(system="student", model=str(folder), ratio=0.5).check(SUMMARIES, GREEDY)
 
 
 def test_what_writes_other_texts_has_another_key(tiny_causal: Path, examples: Path) -> None:

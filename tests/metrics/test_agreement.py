@@ -123,3 +123,16 @@ def test_ratings_without_alpha_are_refused(ratings: Ratings, message: str) -> No
 
 def test_signature_names_the_level_and_the_package() -> None:
     assert krippendorff_signature().startswith("Krippendorff's alpha|level:ordinal|krippendorff:0.")
+
+
+def test_units_of_a_group_are_drawn_together() -> None:
+    single = krippendorff_alpha(EXAMPLE, seed=3)
+    twice = [unit for unit in EXAMPLE for _ in range(2)]
+    together = krippendorff_alpha(twice, seed=3, groups=[7 + unit // 2 for unit in range(len(twice))])
+    alone = krippendorff_alpha(twice, seed=3)
+    assert krippendorff_alpha(EXAMPLE, seed=3, groups=range(len(EXAMPLE))).low == single.low
+    # A repeated unit says nothing new, but for the finite number of ratings that alpha corrects for.
+    assert together.high - together.low == pytest.approx(single.high - single.low, rel=0.05)
+    assert alone.high - alone.low < 0.85 * (together.high - together.low)
+    with pytest.raises(ValueError, match="24 units but 12 groups"):
+        krippendorff_alpha(twice, groups=range(12))

@@ -72,3 +72,11 @@ def test_signature_names_dtype_and_the_token_put_before(model: GPT2LMHeadModel) 
     )
     assert "|start:</s>|" in signature("org/model@1a2b", model, tokenizer(eos_token="</s>"))
     assert "|start:none|" in signature("org/model@1a2b", model, tokenizer())
+
+
+def test_a_text_beyond_the_context_is_judged_as_far_as_it_goes(model: GPT2LMHeadModel) -> None:
+    words = tokenizer(bos_token="<s>", eos_token="</s>")
+    longest = model.config.max_position_embeddings
+    texts = [" ".join(["the cat sat"] * 30), " ".join((["the", "cat", "sat"] * 30)[: longest - 1])]
+    cut, whole = perplexity(texts, model, words, 2)
+    assert cut == pytest.approx(whole)

@@ -40,14 +40,16 @@ Rate each text from 1 (not at all) to 3 (fully): fluent, faithful, and dissimila
 Equal texts for a source are rated once, whoever wrote them.
 
 {_PREDICTIONS}
-OUTPUT gets ratings.jsonl (a row for each text), judge.json and judge.md (mean of each system, with intervals).
+OUTPUT gets ratings.jsonl (a row for each text), judge.json and judge.md (mean of each system, with intervals), and
+ratings.asked.json: what asked, so that another model or prompt does not go on in the same folder.
 """
 _COMPARE = f"""\
 Choose the better of two systems' texts for the same source, twice, with the order swapped. A system wins where both
 orders agree; otherwise it is a tie, and counts towards the position bias.
 
 {_PREDICTIONS}
-OUTPUT gets comparisons.jsonl (a row for each pair), compare.json and compare.md (win rates and position bias).
+OUTPUT gets comparisons.jsonl (a row for each pair), compare.json and compare.md (win rates and position bias), and
+comparisons.asked.json: what asked, so that another model or prompt does not go on in the same folder.
 """
 _AGREEMENT = """\
 Krippendorff's alpha of the human raters, by criterion and over all; and for each model, on the items that people have
@@ -167,9 +169,9 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _agreement(args: argparse.Namespace) -> int:
-    from lemonpress.asking import write_whole
     from lemonpress.evaluation.agreement import agreement, figures, report
     from lemonpress.evaluation.ratings import read_ratings
+    from lemonpress.output import write_whole
 
     if args.output is not None and not args.output.resolve().parent.is_dir():
         raise UserError(f"{args.output}: its folder does not exist; make it or name another --output")
@@ -182,15 +184,19 @@ def _agreement(args: argparse.Namespace) -> int:
 
 def _inputs(args: argparse.Namespace) -> "tuple[list[Prediction], Table, Judge]":
     from lemonpress.chat import Chat
-    from lemonpress.evaluation.judge import Judge, read_predictions, sample_sources
+    from lemonpress.evaluation.judge import Judge, asked_beside, read_predictions, sample_sources
+    from lemonpress.output import check_folder
 
     for name, value in (("--count", args.count), ("--workers", args.workers)):
         if value is not None and value < 1:
             raise UserError(f"{name}: is {value}; give 1 or more")
     if args.seed < 0:
         raise UserError(f"--seed: is {args.seed}; give 0 or more")
-    if args.output.exists() and not args.output.is_dir():
-        raise UserError(f"{args.output}: is a file; name a folder as --output")
+    answers = (Path("ratings.jsonl"), Path("comparisons.jsonl"))
+    reports = (f"{name}.{ending}" for name in ("judge", "compare") for ending in ("json", "md"))
+    check_folder(
+        args.output, [*map(str, answers), *(asked_beside(one).name for one in answers), *reports], "judgements"
+    )
     predictions, opened = read_predictions(args.predictions, args.systems)
     chat = Chat(args.base_url, args.model, os.environ.get("OPENAI_API_KEY"))
     args.output.mkdir(parents=True, exist_ok=True)
@@ -232,8 +238,8 @@ def _comparison_row(one: "Comparison") -> list[str]:
 def _write(
     folder: Path, name: str, rows: Sequence[list[str]], legend: str, report: Mapping[str, Any], counts: str
 ) -> None:
-    from lemonpress.asking import write_whole
     from lemonpress.markdown import literal, table
+    from lemonpress.output import write_whole
 
     lines = [
         *table(rows),

@@ -3,23 +3,17 @@
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lemonpress.assets import find_file
-from lemonpress.console import heading
-from lemonpress.critics.entailment import EntailmentScorer
 from lemonpress.errors import UserError
-from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.evaluation.benchmarks import BENCHMARKS, open_benchmark
-from lemonpress.evaluation.corpus_measures import Measures
-from lemonpress.evaluation.corpus_rows import Pairs, open_pairs
-from lemonpress.evaluation.report import ReportSettings, check_folder, corpus_report, write
-from lemonpress.evaluation.report_plots import MOST
-from lemonpress.evaluation.report_text import measured
-from lemonpress.metrics.similarity import SentenceEncoder, load_sentence_encoder
-from lemonpress.nli.evaluate import open_critic
-from lemonpress.recipes.evaluation import BenchmarkChoice
-from lemonpress.sources import resolve
-from lemonpress.syntax.parsers import Parser, find_parser
+from lemonpress.evaluation.benchmarks import BENCHMARKS
+
+if TYPE_CHECKING:
+    from lemonpress.critics.entailment import EntailmentScorer
+    from lemonpress.evaluation.benchmark import Benchmark
+    from lemonpress.evaluation.corpus_rows import Pairs
+    from lemonpress.metrics.similarity import SentenceEncoder
+    from lemonpress.syntax.parsers import Parser
 
 _NONE = "none"
 _EXAMPLES = """examples:
@@ -87,7 +81,13 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line is not what it should be.
     """
-    check_folder(args.output)
+    from lemonpress.console import heading
+    from lemonpress.evaluation.corpus_measures import Measures
+    from lemonpress.evaluation.report import ReportSettings, check_output, corpus_report, write
+    from lemonpress.evaluation.report_plots import MOST
+    from lemonpress.evaluation.report_text import measured
+
+    check_output(args.output)
     if args.sample < 1:
         raise UserError(f"--sample: {args.sample} is too small; give at least 1")
     if args.seed < 0:
@@ -105,8 +105,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(args: argparse.Namespace) -> list[Pairs]:
+def _open(args: argparse.Namespace) -> "list[Pairs]":
     """The corpora; where files are beside datasets, what only datasets have is theirs alone."""
+    from lemonpress.evaluation.corpus_rows import open_pairs
+
     named = [_named(text, (args.source_column, args.target_column)) for text in args.corpora]
     places = [Path(path).expanduser() for _, path, _ in named]
     only_files = all(place.is_file() for place in places)
@@ -142,24 +144,37 @@ def _named(text: str, columns: tuple[str, str]) -> tuple[str | None, str, tuple[
     return name, path, columns
 
 
-def _encoder(reference: str) -> SentenceEncoder | None:
-    return (
-        None if reference == _NONE else load_sentence_encoder(resolve(reference, where="--encoder"), where="--encoder")
-    )
+def _encoder(reference: str) -> "SentenceEncoder | None":
+    from lemonpress.metrics.similarity import load_sentence_encoder
+    from lemonpress.sources import resolve
 
-
-def _nli(reference: str) -> EntailmentScorer | None:
     if reference == _NONE:
         return None
-    critic = open_critic(resolve(reference, where="--nli"), "--nli")
-    return EntailmentScorer(critic.model, critic.places[0])
+    return load_sentence_encoder(resolve(reference, where="--encoder"), where="--encoder")
 
 
-def _parser(name: str) -> Parser | None:
+def _nli(reference: str) -> "EntailmentScorer | None":
+    from lemonpress.critics.entailment import EntailmentScorer
+    from lemonpress.evaluation.judges import entailing
+    from lemonpress.sources import resolve
+
+    if reference == _NONE:
+        return None
+    found = entailing(resolve(reference, where="--nli"), "--nli")
+    return EntailmentScorer(found.model, found.label)
+
+
+def _parser(name: str) -> "Parser | None":
+    from lemonpress.syntax.parsers import find_parser
+
     return None if name == _NONE else find_parser(name, None, where="--parser")
 
 
-def _benchmark(named: str) -> Benchmark:
+def _benchmark(named: str) -> "Benchmark":
+    from lemonpress.assets import find_file
+    from lemonpress.evaluation.benchmarks import open_benchmark
+    from lemonpress.recipes.evaluation import BenchmarkChoice
+
     if named in BENCHMARKS:
         return open_benchmark(BenchmarkChoice(name=named))
     file = find_file(named)

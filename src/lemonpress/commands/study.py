@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 
 _STUDIES = {
@@ -14,8 +15,8 @@ _STUDIES = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One sub-command a study; each module of `lemonpress.commands.studies` adds its own options."""
+def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """One sub-command a study; the module of `lemonpress.commands.studies` that the words name adds its options."""
     studies = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
     for name, text in _STUDIES.items():
         study = studies.add_parser(
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             description=text[0].upper() + text[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        _module(name).add_arguments(study)
+        if name in words[:1]:
+            _module(name).add_arguments(study)
 
 
 def run(args: argparse.Namespace) -> int:

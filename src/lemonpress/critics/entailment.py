@@ -120,8 +120,13 @@ def entailment(settings: EntailmentSettings, model: Model) -> list[Entailment]:
     return [Entailment(settings, scorer, premise) for premise in premises]
 
 
-def entailment_label(settings: EntailmentSettings, labels: list[str]) -> int:
+def entailment_label(settings: EntailmentSettings, labels: list[str], where: str = "critic entailment") -> int:
     """Class index of entailment, by the labels' names: never by position, which differs from model to model.
+
+    Args:
+        settings: The recipe entry; its label, where it has one.
+        labels: Of the model, by class index.
+        where: What the model is for, in error messages.
 
     Raises:
         UserError: No label, or more than one, is called entailment; or the recipe names a label that is not there.
@@ -134,7 +139,7 @@ def entailment_label(settings: EntailmentSettings, labels: list[str]) -> int:
     if len(found) != 1:
         named = f"'{settings.label}'" if settings.label is not None else "entailment"
         raise UserError(
-            f"critic entailment: {settings.model} has {len(found)} labels called {named}; its labels are "
-            f"{', '.join(labels)}; name one as label"
+            f"{where}: {settings.model} has {len(found)} labels called {named}; its labels are {', '.join(labels)}; "
+            "name one as label, or give another model"
         )
     return found[0]

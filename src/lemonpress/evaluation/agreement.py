@@ -28,8 +28,8 @@ class Humans:
     Attributes:
         items: Rated by two or more of them.
         ratings: Of these items.
-        alpha: Krippendorff's, ordinal, with a bootstrap interval; None where it is undefined: no item has two ratings,
-            or all ratings are equal.
+        alpha: Krippendorff's, ordinal, with a bootstrap interval over items; None where it is undefined: no item has
+            two ratings, or all ratings are equal.
     """
 
     items: int
@@ -153,7 +153,7 @@ def _humans(by_rater: _ByRater, people: Sequence[str], items: Sequence[str], cri
     several = [item for item in items if sum(item in by_rater[rater] for rater in people) > 1]
     units = _units(by_rater, people, several, criteria)
     count = sum(score is not None for unit in units for score in unit)
-    return Humans(len(several), count, _alpha(units))
+    return Humans(len(several), count, _alpha(units, len(criteria)))
 
 
 def _judged(
@@ -167,8 +167,8 @@ def _judged(
         len(items),
         mean(hits.mean(axis=1)),
         _spearman(own, theirs),
-        _alpha(of_people),
-        _alpha([[*unit, *more] for unit, more in zip(of_people, of_judge, strict=True)]),
+        _alpha(of_people, len(criteria)),
+        _alpha([[*unit, *more] for unit, more in zip(of_people, of_judge, strict=True)], len(criteria)),
     )
 
 
@@ -188,10 +188,11 @@ def _means(units: Sequence[Sequence[int | None]]) -> Floats:
     return np.array([sum(scores) / len(scores) for scores in known])
 
 
-def _alpha(units: Sequence[Sequence[int | None]]) -> Estimate | None:
+def _alpha(units: Sequence[Sequence[int | None]], criteria: int) -> Estimate | None:
+    """Alpha of units that come by item, as many criteria each; its interval resamples items."""
     if not any(sum(score is not None for score in unit) > 1 for unit in units):
         return None
-    found = krippendorff_alpha(units, level="ordinal")
+    found = krippendorff_alpha(units, level="ordinal", groups=[unit // criteria for unit in range(len(units))])
     return None if math.isnan(found.value) else found
 
 

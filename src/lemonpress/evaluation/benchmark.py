@@ -25,8 +25,9 @@ class Benchmark:
         references: At least one reference for each source.
         task: paraphrase or summary.
         exemplars: For each source a sentence whose syntax its paraphrase is to follow, where the benchmark has them.
-        dataset: Hub id of the dataset that it comes from; None for a file that is on no Hub.
-        commit: Commit of that dataset; None where the rows came from a file.
+        dataset: Hub id of the dataset whose rows these are; None where they came from a file.
+        commit: Commit of that dataset; None as before.
+        whole: Whether these are all its rows.
     """
 
     name: str
@@ -36,11 +37,20 @@ class Benchmark:
     exemplars: list[str] | None = None
     dataset: str | None = None
     commit: str | None = None
+    whole: bool = True
 
     def head(self, count: int | None) -> "Benchmark":
         """Its first rows; all of them if `count` is None."""
+        if count is None or count >= len(self.sources):
+            return self
         exemplars = None if self.exemplars is None else self.exemplars[:count]
-        return replace(self, sources=self.sources[:count], references=self.references[:count], exemplars=exemplars)
+        return replace(
+            self,
+            sources=self.sources[:count],
+            references=self.references[:count],
+            exemplars=exemplars,
+            whole=False,
+        )
 
     @property
     def digest(self) -> str:

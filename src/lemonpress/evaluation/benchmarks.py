@@ -107,17 +107,18 @@ def open_benchmark(choice: BenchmarkChoice) -> Benchmark:
     Raises:
         UserError: No benchmark of that name; it is nowhere to be found; or its rows are not as declared.
     """
-    if choice.name is None:
+    if choice.task is not None:
         assert choice.data is not None
-        assert choice.task is not None
+        if choice.name in BENCHMARKS:
+            raise UserError(f"benchmark {choice.name}: has a task of its own; remove task, or name yours otherwise")
         own = load(find_file(choice.data), choice.task)
-        return replace(own, name=f"{own.name}-{own.task}").head(choice.count)
-    declared = BENCHMARKS.get(choice.name)
-    if declared is None:
+        return replace(own, name=choice.name or f"{own.name}-{own.task}").head(choice.count)
+    declared = BENCHMARKS.get(choice.name or "")
+    if choice.name is None or declared is None:
         raise UserError(f"benchmark {choice.name}: is unknown; there are {', '.join(BENCHMARKS)}, or give --data FILE")
     file = find_file(choice.data) if choice.data is not None else local_file(declared)
     if file is not None:
-        found = replace(load(file, declared.task), name=choice.name, dataset=declared.path)
+        found = replace(load(file, declared.task), name=choice.name)
     else:
         found = _from_hub(choice.name, declared)
     return found.head(choice.count)

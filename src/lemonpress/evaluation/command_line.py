@@ -89,10 +89,13 @@ def evaluation_from(args: argparse.Namespace) -> Evaluation:
             raise UserError(f"{args.config}: an evaluation is a mapping with systems and benchmarks")
         data = found
     if args.system or "systems" not in data:
-        data["systems"] = dict(_system(form, args) for form in args.system or _DEFAULT_SYSTEMS)
+        named = [_system(form, args) for form in args.system or _DEFAULT_SYSTEMS]
+        data["systems"] = dict(named)
+        if len(data["systems"]) < len(named):
+            raise UserError("--system: two have one name; give each its own, as NAME=SYSTEM")
     if args.benchmark or args.data or "benchmarks" not in data:
         data["benchmarks"] = _benchmarks(args)
-    elif args.count is not None:
+    elif args.count is not None and isinstance(data["benchmarks"], list):
         data["benchmarks"] = [{**one, "count": args.count} for one in data["benchmarks"] if isinstance(one, dict)]
     _overlay(data, "decoding", {"method": args.decoding, **_given(args, DecodingSettings.model_fields)})
     judges = {
@@ -107,10 +110,11 @@ def evaluation_from(args: argparse.Namespace) -> Evaluation:
 
 def _refuse_unused(args: argparse.Namespace, found: Evaluation) -> None:
     """Refuse flags that say how something is done that is not done."""
-    taken = {name for one in found.systems.values() for name in one.model_fields_set}
+    # The systems of a recipe say it themselves.
+    taken = {name for one in found.systems.values() for name in one.model_fields_set if args.system}
     for name in ("prompt", "request", "shots", "examples", "exemplar", "ratio", "base_url"):
         if getattr(args, name) is not None and name not in taken:
-            raise UserError(f"--{name.replace('_', '-')}: none of the systems takes it; see --help for what does")
+            raise UserError(f"--{name.replace('_', '-')}: none of the systems given as --system takes it; see --help")
     for name, method in (("temperature", "sample"), ("top_p", "sample"), ("seed", "sample"), ("beams", "beam")):
         if getattr(args, name) is not None and found.decoding.method != method:
             raise UserError(f"--{name.replace('_', '-')}: goes with --decoding {method}; add it or remove the flag")
@@ -159,7 +163,7 @@ def _system(form: str, args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         case "predictions" if value:
             return name, {"system": "predictions", "path": value}
         case "student" if value:
-            return name, {"system": "student", **_model(value), **_flags(args, "ratio")}
+            return name, {"system": "student", **_model(value), **_flags(args, "ratio", "exemplar")}
         case "model" if value:
             return name, {"system": "model", **_model(value), **_flags(args, "prompt", "ratio")}
         case "instruct" if value:

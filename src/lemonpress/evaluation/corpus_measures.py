@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lemonpress.critics.classification import load
+from lemonpress.critics.classification import labels_of, load
 from lemonpress.critics.entailment import EntailmentScorer
 from lemonpress.metrics import bleu, compression, diversity, entailment, ngrams, rouge, similarity, syntax
 from lemonpress.metrics.bootstrap import Estimate
@@ -113,16 +113,16 @@ def columns(sources: Sequence[str], targets: Sequence[str], by: Measures) -> Ite
 
 
 def _entailments(sources: Sequence[str], targets: Sequence[str], nli: EntailmentScorer) -> Iterator[Column]:
-    model = nli.model.name
+    model, label = nli.model.name, labels_of(nli.model, "NLI model")[nli.label]
     classifier = load(nli.model, precision=nli.precision)
     there, back = entailment.entailment(targets, sources, classifier, nli.label)
     entailed, both = entailment.entailed(there, back)
     backwards, _ = entailment.entailed(back, there)
-    rate = entailment.entailment_signature(model, str(nli.label))
+    rate = entailment.entailment_signature(model, label)
     yield Column("Entailed", 100 * entailed, f"source => target|{rate}", graded=False)
     yield Column("Entails back", 100 * backwards, f"target => source|{rate}", graded=False)
     yield Column("Both ways", 100 * both, f"source <=> target|{rate}", graded=False)
-    chance = entailment.entailment_signature(model, str(nli.label), threshold=None)
+    chance = entailment.entailment_signature(model, label, threshold=None)
     yield Column("p(source ⇒ target)", 100 * there, f"source => target|{chance}")
     yield Column("p(target ⇒ source)", 100 * back, f"target => source|{chance}")
 

@@ -12,7 +12,8 @@ from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.predictions import Prediction, predict
 from lemonpress.evaluation.results import Result
 from lemonpress.evaluation.scoring import Score, mean_score, score
-from lemonpress.evaluation.systems import System, open_system
+from lemonpress.evaluation.systems import open_system
+from lemonpress.evaluation.writing import System
 from lemonpress.home import home
 from lemonpress.metrics.diversity import copies
 from lemonpress.metrics.diversity import signature as copies_signature
@@ -42,6 +43,8 @@ def evaluate(evaluation: Evaluation) -> list[Result]:
         raise UserError(f"benchmarks: {twice[0]} is named twice; remove one")
     systems = [open_system(name, settings) for name, settings in evaluation.systems.items()]
     for system in systems:
+        if not system.rewrites and (evaluation.rounds > 1 or evaluation.timed):
+            raise UserError(f"system {system.name}: is a file of texts, which has no rounds and no latency; remove it")
         for benchmark in benchmarks:
             system.check(benchmark, evaluation.decoding)
     judges = Judges.open(evaluation.judges, any(one.exemplars is not None for one in benchmarks))

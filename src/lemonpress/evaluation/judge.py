@@ -19,6 +19,7 @@ from lemonpress.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.evaluation.ratings import CRITERIA, Rating, rating
 from lemonpress.metrics.bootstrap import Estimate, mean
+from lemonpress.output import write_whole
 from lemonpress.reading import column_text
 from lemonpress.recipes import Task, digest
 from lemonpress.rows import content_id
@@ -171,7 +172,7 @@ def rate(
         predictions: What to rate.
         judge: Who.
         file: JSON lines of `Rating`, which grows with each answer and is in the end written whole; ratings of texts
-            that are not among the predictions stay.
+            that are not among the predictions stay. Beside it `asked_beside` says which model and prompt asked.
         announce: Called with the texts that are rated already and those to ask about, before the first request.
 
     Returns:
@@ -179,8 +180,8 @@ def rate(
         asked for again by the next run.
 
     Raises:
-        UserError: The file is of another rater or task, or holds something else; the server cannot be used; none of
-            the first answers can be read.
+        UserError: The file is of another rater, task, model or prompt, or holds something else; the server cannot be
+            used; none of the first answers can be read.
     """
     wrote: dict[tuple[str, str], dict[str, None]] = {}
     for one in predictions:
@@ -193,9 +194,10 @@ def rate(
         known[earlier.source, earlier.candidate] = _rated(
             judge, earlier.source, earlier.candidate, systems, earlier.scores
         )
+    prompt = rating_prompt(judge.task)
+    _same_question(judge, prompt, file, resumed=bool(known))
     todo = [texts for texts in wrote if texts not in known]
     announce(len(wrote) - len(todo), len(todo))
-    prompt = rating_prompt(judge.task)
 
     def ask(texts: tuple[str, str]) -> dict[str, int] | None:
         question = _question(("source", texts[0]), (judge.task, texts[1]))
@@ -288,7 +290,7 @@ def compare(predictions: Sequence[Prediction], judge: Judge, file: Path, announc
         predictions: Of two systems or more. Where a system has several texts for a source, the first is compared with
             the other system's first, and so on.
         judge: Who.
-        file: JSON lines that grow with each pair; those in it are not asked about again.
+        file: JSON lines that grow with each pair; those in it are not asked about again. Beside it is what asked.
         announce: As for `rate`, of pairs.
 
     Raises:
@@ -310,9 +312,10 @@ def compare(predictions: Sequence[Prediction], judge: Judge, file: Path, announc
         pair, answers = _decided(row, where)
         _same_judge(row["rater"], row["task"], judge, file)
         known[pair] = answers
+    prompt = comparing_prompt(judge.task)
+    _same_question(judge, prompt, file, resumed=bool(known))
     todo = [pair for pair in pairs if pair not in known]
     announce(len(pairs) - len(todo), len(todo))
-    prompt = comparing_prompt(judge.task)
 
     def letter(source: str, shown: tuple[str, str]) -> str | None:
         question = _question(("source", source), ("A", shown[0]), ("B", shown[1]))
@@ -416,6 +419,32 @@ def _same_judge(rater: str, task: str, judge: Judge, file: Path) -> None:
         raise UserError(
             f"{file}: holds what {rater} says of a {task}, not {judge.rater} of a {judge.task}; name another --output"
         )
+
+
+def asked_beside(file: Path) -> Path:
+    """The file that says what asked for the answers in another one."""
+    return file.with_suffix(".asked.json")
+
+
+def _same_question(judge: Judge, prompt: str, file: Path, resumed: bool) -> None:
+    """Write down what asks; where there are answers already, see that it is what asked for them."""
+    record = asked_beside(file)
+    asks = {
+        "rater": judge.rater,
+        "task": judge.task,
+        "model": judge.chat.model,
+        "prompt": prompt_signature(prompt),
+    }
+    if not resumed:
+        write_whole(record, json.dumps(asks, indent=1, ensure_ascii=False) + "\n")
+        return
+    try:
+        asked = dict(json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError):
+        raise UserError(f"{record}: does not say what asked for {file.name}; name another --output") from None
+    for name, value in asks.items():
+        if asked.get(name) != value:
+            raise UserError(f"{record}: the {name} was {asked.get(name)}, not {value}; name another --output")
 
 
 def _question(*texts: tuple[str, str]) -> str:

@@ -123,25 +123,26 @@ class Judges:
             benchmark: What was rewritten.
             name: Of the system, for the progress bar.
         """
-        parts = list(self._parts(benchmark))
-        if not parts:
-            return {}
+        found: dict[str, Judged] = {}
+        for part, ask in self._parts(benchmark):
 
-        def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-            texts = inputs[0].table("predictions")["candidate"].to_pylist()
-            found: dict[str, Judged] = {}
-            for _, ask in parts:
-                found |= ask(texts)
-                tick(len(texts))
-            table = pa.table({metric: one.values for metric, one in found.items()})
-            return Output({"judged": table}, {"signatures": {metric: one.signature for metric, one in found.items()}})
+            def work(
+                index: int,
+                inputs: tuple[Shard, ...],
+                tick: Tick,
+                ask: Callable[[Sequence[str]], dict[str, Judged]] = ask,
+            ) -> Output:
+                said = ask(inputs[0].table("predictions")["candidate"].to_pylist())
+                table = pa.table({metric: one.values for metric, one in said.items()})
+                return Output({"judged": table}, {"signatures": {name: one.signature for name, one in said.items()}})
 
-        settings = {"judges": [key for key, _ in parts], "references": digest(benchmark.references)}
-        stage = Stage("judged", 1, settings | {"benchmark": benchmark.digest})
-        task = ShardTask((predictions,), len(parts) * len(benchmark.sources))
-        (shard,) = run_stage(store, stage, [task], work, f"{benchmark.name} by {name}, judged", "answer")
-        table, signatures = shard.table("judged"), shard.stats["signatures"]
-        return {metric: Judged(table[metric].to_numpy(), signatures[metric]) for metric in table.column_names}
+            settings = {"judge": part, "references": digest(benchmark.references), "benchmark": benchmark.digest}
+            task = ShardTask((predictions,), len(benchmark.sources))
+            label = f"{benchmark.name} by {name}: {part[0]}"
+            (shard,) = run_stage(store, Stage("judged", 3, settings), [task], work, label, "answer")
+            table, signatures = shard.table("judged"), shard.stats["signatures"]
+            found |= {metric: Judged(table[metric].to_numpy(), signatures[metric]) for metric in table.column_names}
+        return found
 
     def _parts(self, benchmark: Benchmark) -> Iterator[tuple[Any, Callable[[Sequence[str]], dict[str, Judged]]]]:
         """For each judge what identifies it, and its answers."""
@@ -195,8 +196,12 @@ class Judges:
         assert self.nli is not None
         model = load_classifier(self.nli.model)
         forward, backward = entailment.entailment(texts, benchmark.sources, model, self.nli.label)
+        kept, mutual = entailment.entailed(forward, backward)
         signature = entailment.entailment_signature(self.nli.model.name, self.nli.name)
-        return {"p(source ⇒ text)": Judged(forward, signature), "p(text ⇒ source)": Judged(backward, signature)}
+        return {
+            "Entailed": Judged(kept, f"source to text|{signature}"),
+            "Both ways": Judged(mutual, f"both directions|{signature}"),
+        }
 
     def _accepted(self, texts: Sequence[str]) -> dict[str, Judged]:
         assert self.acceptability is not None
@@ -239,7 +244,7 @@ def entailing(model: Model, where: str) -> Labelled:
         UserError: The model is none, or its labels do not say which one is entailment.
     """
     labels = labels_of(model, where)
-    place = entailment_label(EntailmentSettings(critic="entailment", model=model.id), labels)
+    place = entailment_label(EntailmentSettings(critic="entailment", model=model.id), labels, where)
     return Labelled(model, place, labels[place])
 
 

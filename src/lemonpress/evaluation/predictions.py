@@ -12,7 +12,7 @@ from lemonpress.engine.local import Task as ShardTask
 from lemonpress.engine.local import Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.evaluation.systems import System
+from lemonpress.evaluation.writing import System
 from lemonpress.recipes.evaluation import DecodingSettings
 
 SCHEMA = pa.schema(
@@ -39,6 +39,7 @@ class Prediction:
         parameters: Of the models that wrote; None where that is not known.
         tokens: Written in all; None as before.
         seconds: Of writing, without loading; None as before.
+        timing: What `seconds` were taken on; None as before.
     """
 
     system: System
@@ -47,6 +48,7 @@ class Prediction:
     parameters: int | None
     tokens: int | None
     seconds: float | None
+    timing: str | None
 
 
 def predict(store: Store, system: System, benchmark: Benchmark, decoding: DecodingSettings) -> Prediction:
@@ -63,15 +65,15 @@ def predict(store: Store, system: System, benchmark: Benchmark, decoding: Decodi
         written = system.load()(benchmark, decoding, tick)
         table = pa.table({"source": benchmark.sources, "candidate": written.texts}, schema=_SHARD)
         stats = {"rows": len(written.texts), "parameters": written.parameters, "tokens": written.tokens}
-        return Output({"predictions": table}, {**stats, "writing": written.seconds})
+        return Output({"predictions": table}, {**stats, "writing": written.seconds, "timing": written.timing})
 
     decoded = decoding.model_dump(mode="json") if system.decodes else None
-    stage = Stage("predictions", 2, {"system": system.key, "benchmark": benchmark.digest, "decoding": decoded})
+    stage = Stage("predictions", 3, {"system": system.key, "benchmark": benchmark.digest, "decoding": decoded})
     label = f"{benchmark.name} by {system.name}"
     (shard,) = run_stage(store, stage, [ShardTask((), len(benchmark.sources))], work, label, "sentence")
     texts = shard.table("predictions")["candidate"].to_pylist()
     stats = shard.stats
-    return Prediction(system, texts, shard, stats["parameters"], stats["tokens"], stats["writing"])
+    return Prediction(system, texts, shard, stats["parameters"], stats["tokens"], stats["writing"], stats["timing"])
 
 
 def write_dataset(predictions: Mapping[str, tuple[Benchmark, Sequence[Prediction]]], folder: Path) -> None:

@@ -1,8 +1,6 @@
 """Reports on corpora: the paper's Table 1 for any pairs, side by side, with what should be read and known of them."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,22 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from lemonpress.deduplication import Deduplicator
-from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.corpus_measures import Column, Figure, Measures, columns, figure, wholes
 from lemonpress.evaluation.corpus_rows import Pair, Pairs, read, score_columns
 from lemonpress.evaluation.leakage import Overlap
 from lemonpress.metrics import bootstrap
+from lemonpress.output import check_folder, whole_folder
 from lemonpress.recipes import DeduplicationSettings
 
 Floats = npt.NDArray[np.float64]
 
 FILE = "report.json"
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same corpora and settings would give another report."""
 
 MEASURES_PLOT = "histograms.png"
 SCORES_PLOT = "scores.png"
+_TEXT = "report.md"
 
 NEAR = 0.8
 """Jaccard similarity of word pairs from which a sampled pair is a near duplicate of an earlier one."""
@@ -210,19 +209,13 @@ def write(report: Report, folder: Path) -> None:
         folder: New, empty, or an earlier report, which is replaced.
 
     Raises:
-        UserError: The folder holds something else.
+        UserError: As `check_output`.
     """
     from lemonpress.evaluation.report_text import render
 
-    check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=folder.parent) as place:
-        scratch = Path(place) / "report"
-        scratch.mkdir()
+    with whole_folder(folder, check_output) as scratch:
         write_files(report, scratch)
-        (scratch / "report.md").write_text(render(report), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.rename(folder)
+        (scratch / _TEXT).write_text(render(report), encoding="utf-8")
 
 
 def write_files(report: Report, folder: Path) -> None:
@@ -245,19 +238,13 @@ def has_scores(report: Report) -> bool:
     return any(histogram.own for corpus in report.corpora for histogram in corpus.histograms)
 
 
-def check_folder(folder: Path) -> None:
+def check_output(folder: Path) -> None:
     """Refuse a place where a report would overwrite anything but a report.
 
     Raises:
-        UserError: It is a file, or a folder that holds something else.
+        UserError: As `lemonpress.output.check_folder`.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--output {folder}: is a file; give a folder")
-    if not folder.is_dir():
-        return
-    others = sorted({file.name for file in folder.iterdir()} - {FILE, "report.md", MEASURES_PLOT, SCORES_PLOT})
-    if others:
-        raise UserError(f"--output {folder}: holds {others[0]}, which is no part of a report; give a new folder")
+    check_folder(folder, (FILE, _TEXT, MEASURES_PLOT, SCORES_PLOT), "a report", marker=FILE)
 
 
 def to_json(report: Report) -> str:

@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +19,7 @@ from lemonpress.evaluation.scoring import MAIN, Score, compare
 from lemonpress.evaluation.table import number, render, render_transposed
 from lemonpress.markdown import literal, table
 from lemonpress.metrics.efficiency import Latency
+from lemonpress.output import check_folder, whole_folder, write_whole
 from lemonpress.recipes.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -99,6 +98,7 @@ def _system(result: Result, name: str) -> dict[str, Any]:
         "parameters": prediction.parameters,
         "tokens": prediction.tokens,
         "tokens_per_second": None if rate is None else round(rate, 1),
+        "timing": prediction.timing,
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 2),
         "latency": alone and {"median": round(alone.median, 4), "p95": round(alone.p95, 4), "n": len(alone.seconds)},
         "scores": {
@@ -117,6 +117,8 @@ def _system(result: Result, name: str) -> dict[str, Any]:
 def differences(result: Result, baseline: str) -> dict[str, dict[str, dict[str, float]]]:
     """How every other system differs from the baseline, metric by metric, by paired bootstrap.
 
+    A metric that one of the two has of fewer sentences is left out: the others would not be the same ones.
+
     Returns:
         By system and metric: ``difference``, ``low`` and ``high`` of its 95 % interval, and the two-sided ``p``.
     """
@@ -125,7 +127,8 @@ def differences(result: Result, baseline: str) -> dict[str, dict[str, dict[str, 
     for name, scores in result.scores.items():
         if name == baseline:
             continue
-        paired = {one.metric: compare(one, base[one.metric]) for one in scores if one.metric in base}
+        same = [one for one in scores if one.metric in base and one.n == base[one.metric].n]
+        paired = {one.metric: compare(one, base[one.metric]) for one in same}
         found[name] = {
             metric: {
                 "difference": round(one.difference, 4),
@@ -204,9 +207,10 @@ def model_index(result: Result, system: str) -> "Iterator[EvalResult]":
             task_name=title,
             dataset_type=benchmark.dataset or benchmark.name,
             dataset_name=declared.title if declared else benchmark.name,
-            dataset_config=declared.config if declared else None,
+            dataset_config=declared.config if declared and benchmark.dataset else None,
             dataset_split=declared.split if declared and benchmark.dataset else None,
             dataset_revision=benchmark.commit,
+            dataset_args={"rows": len(benchmark.sources)},
             metric_type=slug(one.metric),
             metric_name=one.metric,
             metric_value=round(one.mean, 2),
@@ -215,11 +219,14 @@ def model_index(result: Result, system: str) -> "Iterator[EvalResult]":
 
 
 def eval_results(result: Result, system: str) -> list[dict[str, Any]]:
-    """A system's scores as ``.eval_results/*.yaml`` holds them; none where the benchmark is on no Hub."""
+    """A system's scores as ``.eval_results/*.yaml`` holds them.
+
+    None where they are no scores of a dataset of the Hub: the rows came from a file, or are a part of it.
+    """
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
     benchmark = result.benchmark
-    if benchmark.dataset is None:
+    if benchmark.dataset is None or not benchmark.whole:
         return []
     return eval_result_entries_to_yaml(
         [
@@ -244,13 +251,30 @@ def check_output(output: Path) -> None:
     """Refuse a place that results cannot go to, before anything is measured.
 
     Raises:
-        UserError: It is a folder of something else, or its parent is none.
+        UserError: It is a folder of something else, or one that cannot be replaced; or a file in a folder that is not
+            there.
     """
     if output.suffix == ".json":
         if output.is_dir() or not output.absolute().parent.is_dir():
             raise UserError(f"--output {output}: cannot be written there; give a file in a folder that exists")
-    elif output.exists() and not (output / _RESULTS).is_file() and (output.is_file() or any(output.iterdir())):
-        raise UserError(f"--output {output}: holds something else than results; give another folder, or FILE.json")
+    else:
+        check_folder(output, _names(output), "an evaluation", marker=_RESULTS)
+
+
+def _names(output: Path) -> list[str]:
+    """The files of the results that a folder holds, by its ``results.json``; none where that is something else."""
+    try:
+        benchmarks = json.loads((output / _RESULTS).read_text(encoding="utf-8"))["benchmarks"]
+        models = {own for one in benchmarks.values() for own in _folders(one["systems"]).values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [
+        *(_RESULTS, "results.md", "predictions/README.md"),
+        *(f"{name}.png" for name in benchmarks),
+        *(f"predictions/{name}.parquet" for name in benchmarks),
+        *(f"models/{model}/model-index.yaml" for model in models),
+        *(f"models/{model}/.eval_results/{name}.yaml" for model in models for name in benchmarks),
+    ]
 
 
 def write(evaluation: Evaluation, results: Sequence[Result], output: Path) -> None:
@@ -267,24 +291,17 @@ def write(evaluation: Evaluation, results: Sequence[Result], output: Path) -> No
     """
     text = json.dumps(to_json(evaluation, results), indent=1, ensure_ascii=False) + "\n"
     if output.suffix == ".json":
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
         return
-    output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".results-", dir=output.absolute().parent))
-    try:
-        (scratch / _RESULTS).write_text(text, encoding="utf-8")
-        (scratch / "results.md").write_text(to_markdown(evaluation, results), encoding="utf-8")
+    with whole_folder(output, check_output) as folder:
+        (folder / _RESULTS).write_text(text, encoding="utf-8")
+        (folder / "results.md").write_text(to_markdown(evaluation, results), encoding="utf-8")
         for result in results:
-            tradeoff_plot(result.benchmark, result.scores, scratch / f"{result.benchmark.name}.png")
+            tradeoff_plot(result.benchmark, result.scores, folder / f"{result.benchmark.name}.png")
         written = {one.benchmark.name: (one.benchmark, list(one.predictions.values())) for one in results}
-        write_dataset(written, scratch / "predictions")
-        for name in results[0].scores:
-            _write_model(results, name, scratch / "models" / slug(name))
-        scratch.chmod(0o755)
-        shutil.rmtree(output, ignore_errors=True)
-        scratch.rename(output)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        write_dataset(written, folder / "predictions")
+        for name, own in _folders(results[0].scores).items():
+            _write_model(results, name, folder / "models" / own)
 
 
 def measured_of(results: Sequence[Result], system: str, table: str) -> Measured:
@@ -298,6 +315,15 @@ def measured_of(results: Sequence[Result], system: str, table: str) -> Measured:
     entries = [entry for result in results for entry in model_index(result, system)]
     files = {f"{result.benchmark.name}.yaml": eval_results(result, system) for result in results}
     return Measured(table, entries, {name: _yaml(found) for name, found in files.items() if found})
+
+
+def _folders(names: Iterable[str]) -> dict[str, str]:
+    """A folder's name for each system, none twice."""
+    found: dict[str, str] = {}
+    for place, name in enumerate(names, 1):
+        wanted = slug(name) or "system"
+        found[name] = f"{wanted}_{place}" if wanted in found.values() else wanted
+    return found
 
 
 def _write_model(results: Sequence[Result], system: str, folder: Path) -> None:

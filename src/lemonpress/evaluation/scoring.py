@@ -9,7 +9,7 @@ import numpy.typing as npt
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.judges import Judged
-from lemonpress.metrics import bert_ibleu, bleu, bootstrap, entailment, rouge
+from lemonpress.metrics import bert_ibleu, bleu, bootstrap, rouge
 from lemonpress.metrics import compression as lengths
 from lemonpress.metrics import diversity as overlap
 from lemonpress.metrics.bootstrap import Estimate, Paired
@@ -149,8 +149,7 @@ def _paraphrase(
     yield mean_score("Jaccard", 100 * overlap.jaccard(candidates, sources), overlap.signature("jaccard"))
     yield from _corpus(benchmark, candidates, alpha)
     yield from _modelled(judged, ("BERTScore", "ParaScore", "Cosine"), 100)
-    yield from _entailed(judged, both=True)
-    yield from _modelled(judged, ("Acceptable",), 100)
+    yield from _modelled(judged, ("Entailed", "Both ways", "Acceptable"), 100)
     yield from _modelled(judged, ("Perplexity", "TED-F to exemplar", "TED-F to reference"), 1)
 
 
@@ -167,8 +166,7 @@ def _summary(
     yield mean_score("Novel 2-grams", 100 * novel, overlap.signature("novel 2-grams"))
     yield _copies(sources, candidates)
     yield from _modelled(judged, ("Cosine",), 100)
-    yield from _entailed(judged, both=False)
-    yield from _modelled(judged, ("Acceptable",), 100)
+    yield from _modelled(judged, ("Entailed", "Acceptable"), 100)
     yield from _modelled(judged, ("Perplexity",), 1)
 
 
@@ -200,16 +198,6 @@ def _modelled(judged: Mapping[str, Judged], names: Sequence[str], scale: float) 
     for name in names:
         if name in judged and not np.isnan(judged[name].values).all():
             yield mean_score(name, scale * judged[name].values, judged[name].signature)
-
-
-def _entailed(judged: Mapping[str, Judged], both: bool) -> Iterator[Score]:
-    if "p(source ⇒ text)" not in judged:
-        return
-    forward, backward = judged["p(source ⇒ text)"], judged["p(text ⇒ source)"]
-    kept, mutual = entailment.entailed(forward.values, backward.values)
-    yield mean_score("Entailed", 100 * kept, f"source to text|{forward.signature}")
-    if both:
-        yield mean_score("Both ways", 100 * mutual, f"both directions|{forward.signature}")
 
 
 def mean_score(metric: str, values: Floats, signature: str) -> Score:

@@ -17,6 +17,7 @@ def krippendorff_alpha(
     level: Level = "ordinal",
     seed: int = 0,
     resamples: int = bootstrap.RESAMPLES,
+    groups: Sequence[int] | None = None,
 ) -> bootstrap.Estimate:
     """Krippendorff's alpha with its bootstrap interval over units, by the krippendorff package.
 
@@ -27,22 +28,28 @@ def krippendorff_alpha(
         level: What differences between ratings mean: nominal, ordinal, interval or ratio.
         seed: Seed of the resampling.
         resamples: Samples of units drawn with replacement.
+        groups: Of each unit the number of its group; units of a group, such as the criteria of one text, are drawn
+            together. None draws each unit alone.
 
     Returns:
         Alpha and its percentile interval. All NaN where all raters gave the same rating to all units: alpha compares
         with what chance would give, and of one value chance gives nothing else. NaN also in the resamples that are so.
 
     Raises:
-        ValueError: Units with different numbers of raters, a rating that is no finite number, or no unit with two
-            ratings.
+        ValueError: Units with different numbers of raters, other units than groups, a rating that is no finite number,
+            or no unit with two ratings.
     """
     from krippendorff import alpha
 
     if not len(ratings):
         raise ValueError("alpha of no units is undefined")
     table = np.array([_row(unit, row, len(ratings[0])) for row, unit in enumerate(ratings)])
+    together = np.arange(len(table)) if groups is None else np.array(groups)
+    if len(together) != len(table):
+        raise ValueError(f"{len(table)} units but {len(together)} groups; give the group of each unit")
     # Units that no two raters rated are not counted.
-    table = table[(~np.isnan(table)).sum(axis=1) > 1]
+    counted = (~np.isnan(table)).sum(axis=1) > 1
+    table = table[counted]
     if not len(table):
         raise ValueError("no unit has the ratings of two raters; alpha compares raters of the same unit")
     domain = np.unique(table[~np.isnan(table)])
@@ -53,11 +60,11 @@ def krippendorff_alpha(
     def of(units: npt.NDArray[np.int64]) -> float:
         return float(alpha(value_counts=units, value_domain=domain, level_of_measurement=level))
 
-    drawn = bootstrap.draws(len(counts), seed, resamples)
+    known, group = np.unique(together[counted], return_inverse=True)
+    drawn = bootstrap.draws(len(known), seed, resamples)
     with np.errstate(invalid="ignore"):
-        resampled = np.array([of(np.repeat(counts, times, axis=0)) for times in drawn])
-    low, high = np.nanquantile(resampled, [(1 - bootstrap.LEVEL) / 2, (1 + bootstrap.LEVEL) / 2])
-    return bootstrap.Estimate(of(counts), float(low), float(high), resampled)
+        resampled = np.array([of(np.repeat(counts, times[group], axis=0)) for times in drawn])
+    return bootstrap.Estimate(of(counts), *bootstrap.ends(resampled), resampled)
 
 
 def _row(unit: Sequence[float | None], row: int, raters: int) -> npt.NDArray[np.float64]:

@@ -13,7 +13,8 @@ Counts = npt.NDArray[np.uint16]
 RESAMPLES = 1000
 LEVEL = 0.95
 
-_COUNTS_AT_ONCE = 1 << 22  # 32 MiB of them as floats
+COUNTS_AT_ONCE = 1 << 22
+"""Counts of resamples that are held as floats at a time: 32 MiB."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def interval(
 
 def _weighted(counts: Counts, table: Floats) -> Floats:
     """Sums over the sentences of each resample, shape (resamples, columns)."""
-    step = max(1, _COUNTS_AT_ONCE // max(1, counts.shape[1]))
+    step = max(1, COUNTS_AT_ONCE // max(1, counts.shape[1]))
     parts = [counts[start : start + step].astype(np.float64) @ table for start in range(0, len(counts), step)]
     return np.concatenate(parts)
 

@@ -25,7 +25,7 @@ def perplexity(
     first token unjudged. Texts are batched by length and padded on the right, which a causal model cannot see.
 
     Args:
-        texts: Texts within the model's context length.
+        texts: Texts; what is longer than the model's context is judged as far as that goes.
         model: A causal language model; it is used on its device, in its dtype and in evaluation mode.
         tokenizer: Its tokenizer.
         batch_size: Texts per forward pass.
@@ -37,8 +37,10 @@ def perplexity(
 
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     prefix = [] if start is None else [start]
+    longest = getattr(model.config, "max_position_embeddings", None)
     sequences = [
-        prefix + tokenizer(text, add_special_tokens=False, return_attention_mask=False)["input_ids"] for text in texts
+        (prefix + tokenizer(text, add_special_tokens=False, return_attention_mask=False)["input_ids"])[:longest]
+        for text in texts
     ]
     scores = np.full(len(texts), np.nan)
     order = sorted((row for row, ids in enumerate(sequences) if len(ids) > 1), key=lambda row: len(sequences[row]))

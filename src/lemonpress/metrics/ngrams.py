@@ -11,8 +11,6 @@ from lemonpress.metrics.words import SIGNATURE, require_texts, words
 
 Floats = npt.NDArray[np.float64]
 
-_COUNTS_AT_ONCE = 1 << 22  # 32 MiB of them as floats
-
 
 def ngram_entropy(texts: Sequence[str], n: int) -> float:
     """Shannon entropy of a corpus's distribution of word n-grams, in bits: minus the sum of p log2 p.
@@ -58,15 +56,14 @@ def entropy_estimate(
     # Transposed, so that the product runs over whole rows: one of each n-gram, one column a resample.
     by_ngram = csr_array((np.ones(len(grams.ids)), grams.ids, grams.starts), shape=shape).T.tocsr()
     drawn = bootstrap.draws(len(texts), seed, resamples)
-    step = max(1, _COUNTS_AT_ONCE // grams.vocabulary)
+    step = max(1, bootstrap.COUNTS_AT_ONCE // grams.vocabulary)
     entropies = np.concatenate(
         [_entropies(by_ngram @ drawn[k : k + step].T.astype(np.float64)) for k in range(0, resamples, step)]
     )
     value = float(_entropies(by_ngram @ np.ones((len(texts), 1)))[0])
     # NaN where a resample drew no text with n words.
     moved = entropies - np.nanmean(entropies) + value
-    low, high = np.nanquantile(moved, [(1 - bootstrap.LEVEL) / 2, (1 + bootstrap.LEVEL) / 2])
-    return bootstrap.Estimate(value, float(low), float(high), moved)
+    return bootstrap.Estimate(value, *bootstrap.ends(moved), moved)
 
 
 def _entropies(counts: Floats) -> Floats:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.judges import JudgeSettings
-from lemonpress.recipes.schema import Task
+from lemonpress.recipes.schema import Name, Task
 
 
 class DecodingSettings(Section):
@@ -57,6 +57,13 @@ class StudentSystem(Section):
     ratio: float | None = Field(
         None, gt=0, le=1, description="summaries: ask for so many words for each word of the source"
     )
+    exemplar: bool = Field(False, description="follow the syntax of the row's exemplar (paper, section 4.3)")
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> Self:
+        if self.exemplar and self.ratio is not None:
+            raise ValueError("a student follows an exemplar or a length, not both; remove one")
+        return self
 
 
 class PromptedModel(Section):
@@ -127,6 +134,9 @@ class RoundTrip(Section):
     back_revision: str | None = None
     there_prompt: str = Field("{source}", description="of T5: 'translate English to German: {source}'")
     back_prompt: str = "{source}"
+    languages: tuple[str, str] | None = Field(
+        None, description="one's own and the other, of models that know many: eng_Latn and deu_Latn of NLLB"
+    )
 
 
 SystemSettings = Annotated[
@@ -146,17 +156,17 @@ SystemSettings = Annotated[
 class BenchmarkChoice(Section):
     """A benchmark: a declared one, or a file of one's own."""
 
-    name: str | None = Field(None, description="of a declared benchmark, such as mrpc")
+    name: Name | None = Field(None, description="of a declared benchmark, such as mrpc, or what to call one's own")
     data: str | None = Field(None, description="JSON lines of source and reference, instead of the declared data")
-    task: Task | None = Field(None, description="of a file of one's own")
+    task: Task | None = Field(None, description="of a file of one's own; declared benchmarks have theirs")
     count: int | None = Field(None, ge=1, description="use the first so many rows; all of them by default")
 
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.name is None and (self.data is None or self.task is None):
-            raise ValueError("give a name, or data and task")
-        if self.name is not None and self.task is not None:
-            raise ValueError(f"{self.name} has a task of its own; remove task")
+            raise ValueError("give the name of a declared benchmark, or data and task")
+        if self.task is not None and self.data is None:
+            raise ValueError(f"task {self.task} goes with data of one's own; give data or remove task")
         return self
 
 

@@ -23,7 +23,8 @@ from lemonpress.syntax.parsers import Parser
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
 from lemonpress.weights import language_model_kind, load_model, ordinary_folder
 
-_BATCH_ROWS = 64
+BATCH_ROWS = 64
+"""Texts that are written at once."""
 _POOL = 4  # candidates written for each one wanted, where the best are chosen
 
 
@@ -125,7 +126,7 @@ class Writer:
         labels = prompts if labels is None else labels
         results: list[list[str]] = [[] for _ in prompts]
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-        size = max(1, _BATCH_ROWS // max(n, beams or 1))
+        size = max(1, BATCH_ROWS // max(n, beams or 1))
         for start in range(0, len(order), size):
             places = order[start : start + size]
             batch = [prompts[place] for place in places]

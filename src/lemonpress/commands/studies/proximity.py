@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from lemonpress.console import heading
-from lemonpress.engine.store import Store, sole_run
-from lemonpress.home import home
+from lemonpress.evaluation.studies.proximity_plan import Plan
 from lemonpress.recipes.critics import PrecisionName
 
 _EPILOG = """\
@@ -30,8 +29,6 @@ of distinct sentences to read, some that count as equivalent and some that do no
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Teacher, NLI model, texts, what to sample, output."""
-    from lemonpress.evaluation.studies.proximity import Plan
-
     plan = Plan()
     parser.epilog = _EPILOG
     parser.add_argument(
@@ -98,10 +95,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line is not what it should be.
     """
+    from lemonpress.engine.store import Store, sole_run
     from lemonpress.evaluation.studies.plots import proximity_plot
-    from lemonpress.evaluation.studies.proximity import Plan, Subject, study
+    from lemonpress.evaluation.studies.proximity import Subject, study
     from lemonpress.evaluation.studies.proximity_text import figures, report, write_examples
     from lemonpress.evaluation.studies.report import check_output, command_line, write_study
+    from lemonpress.home import home
 
     plan = Plan(
         tuple(args.lengths), tuple(args.temperatures), args.length, args.temperature, args.count, args.k, args.seed

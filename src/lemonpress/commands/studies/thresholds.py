@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from lemonpress.console import heading
-from lemonpress.engine.store import sole_run
 from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
 
 _DEFAULTS = ("dimple-demo", "entailment", (0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95))
@@ -46,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line is not what it should be.
     """
+    from lemonpress.engine.store import sole_run
     from lemonpress.evaluation.studies.plots import thresholds_plot
     from lemonpress.evaluation.studies.report import check_output, command_line, write_study
     from lemonpress.evaluation.studies.thresholds import Sweep, figures, report, study

@@ -17,6 +17,7 @@ from lemonpress.critics.judging import Panel, judge_shard
 from lemonpress.engine.local import Task, Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
+from lemonpress.evaluation.studies.proximity_plan import Plan
 from lemonpress.evaluation.studies.report import as_json, pooled
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.metrics.bootstrap import Estimate, Floats
@@ -35,65 +36,13 @@ _EXAMPLES = 30
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is sampled.
-
-    Attributes:
-        lengths: Sentences of the contexts, each tried at `temperature`.
-        temperatures: Softmax temperatures, each tried with contexts of `length` sentences.
-        length: Sentences of the contexts while the temperature varies.
-        temperature: While the length varies.
-        count: Texts; every one of them is a context of every length.
-        k: Next sentences of each context.
-        seed: Chooses the texts and draws the sentences.
-    """
-
-    lengths: tuple[int, ...] = (1, 2, 3, 4)
-    temperatures: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 1.0)
-    length: int = 4
-    temperature: float = 0.3
-    count: int = 24
-    k: int = 40
-    seed: int = 0
-
-    @property
-    def longest(self) -> int:
-        """Sentences that a text must have."""
-        return max(*self.lengths, self.length)
-
-    @property
-    def settings(self) -> list[tuple[int, float]]:
-        """Length and temperature of everything that is sampled, each once; examples are of the first."""
-        both = [(self.length, self.temperature), *((length, self.temperature) for length in self.lengths)]
-        return list(dict.fromkeys([*both, *((self.length, temperature) for temperature in self.temperatures)]))
-
-    def check(self) -> None:
-        """Refuse what cannot be sampled.
-
-        Raises:
-            UserError: A number is too small, or a list holds one twice.
-        """
-        for name, values in (("lengths", self.lengths), ("temperatures", self.temperatures)):
-            if len(set(values)) < len(values) or len(values) < 2:
-                raise UserError(f"--{name} {' '.join(map(str, values))}: give at least two, each once")
-        if min(*self.lengths, self.length) < 1:
-            raise UserError("--lengths: a context has at least 1 sentence; leave out smaller numbers")
-        if not all(0 < value < math.inf for value in (*self.temperatures, self.temperature)):
-            raise UserError("--temperatures: a temperature is above 0; write 0.1 for almost greedy decoding")
-        if self.count < 2:
-            raise UserError(f"--count {self.count}: intervals need at least 2 contexts; raise it")
-        if self.k < 2:
-            raise UserError(f"--k {self.k}: a pair needs at least 2 sentences; raise it")
-
-
-@dataclass(frozen=True)
 class Subject:
     """What is studied.
 
     Attributes:
         teacher: Writes the sentences.
         nli: Asks whether one of two sentences entails the other: the longer one first, the shorter one where it does.
-        texts: The sentences of each text; enough for the longest context.
+        texts: The sentences of each text; enough for the longest context, the first one of no other text.
     """
 
     teacher: Model
@@ -284,23 +233,26 @@ def study(plan: Plan, subject: Subject, store: Store) -> Proximity:
 
 
 def _read(plan: Plan, contexts: str, column: str, split: str) -> tuple[tuple[str, ...], ...]:
-    """The sentences of a seeded choice of the texts that have enough of them."""
+    """The sentences of a seeded choice of the texts that have enough of them, none that begins as another does.
+
+    Cut to their first sentence those would be one context, which must not count twice.
+    """
     where: FileContexts | DatasetContexts = (
         FileContexts(source="file", path=contexts, column=column)
         if contexts.endswith((".txt", ".jsonl", ".jsonl.gz"))
         else DatasetContexts(source="dataset", path=contexts, column=column, split=split)
     )
     given = read_contexts(where, "proximity", find_file)["context"].to_pylist()
-    chosen: list[tuple[str, ...]] = []
+    chosen: dict[str, tuple[str, ...]] = {}
     for text in sorted(given, key=lambda text: content_id(str(plan.seed), text)):
         sentences = tuple(_sentences(text, plan.longest))
         if len(sentences) == plan.longest:
-            chosen.append(sentences)
+            chosen.setdefault(sentences[0], sentences)
         if len(chosen) == plan.count:
-            return tuple(chosen)
+            return tuple(chosen.values())
     raise UserError(
         f"--contexts {contexts}: {len(chosen)} of {len(given)} texts have {plan.longest} sentences, and --count asks "
-        f"for {plan.count}; lower --count, or --lengths and --length"
+        f"for {plan.count} that begin differently; lower --count, or --lengths and --length"
     )
 
 

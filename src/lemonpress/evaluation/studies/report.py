@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lemonpress.errors import UserError
 from lemonpress.metrics.bootstrap import Estimate, Floats, statistic
+from lemonpress.output import check_folder, write_whole
 
 
 def check_output(folder: Path) -> None:
-    """Refuse an output folder that could not be one.
+    """Refuse an output folder where a study would overwrite anything but a study.
 
     Raises:
-        UserError: A file stands in its place.
+        UserError: As `lemonpress.output.check_folder`.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--output {folder}: is a file; name a folder")
+    plots = [plot.name for plot in folder.glob("*.png")]
+    check_folder(folder, ("study.json", "study.md", "texts.jsonl", "pairs.jsonl", *plots), "a study")
 
 
 def command_line(study: str, options: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
@@ -79,5 +79,5 @@ def write_study(folder: Path, figures: Mapping[str, Any], text: str) -> None:
     """Write ``study.json`` and ``study.md`` into a folder, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     written = json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "study.json").write_text(written + "\n", encoding="utf-8")
-    (folder / "study.md").write_text(text, encoding="utf-8")
+    write_whole(folder / "study.json", written + "\n")
+    write_whole(folder / "study.md", text)

@@ -1,0 +1,164 @@
+"""Instruct models that are asked, zero-shot or with examples: on this machine, or behind a server."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lemonpress.asking import append_rows, ask_many, resume_rows
+from lemonpress.chat import Chat
+from lemonpress.engine.local import Tick
+from lemonpress.errors import UserError
+from lemonpress.evaluation.benchmark import Benchmark, load
+from lemonpress.evaluation.writing import System, Write, Written, answered, exemplars_of, needs, repo_of, words_of
+from lemonpress.home import home
+from lemonpress.recipes import Task, digest
+from lemonpress.recipes.evaluation import (
+    Asked,
+    ChatModel,
+    DecodingSettings,
+    InstructModel,
+)
+from lemonpress.sources import Model, file_digest, resolve
+from lemonpress.students.generate import ZeroShot
+from lemonpress.students.prompts import chat_messages, parse
+from lemonpress.weights import language_model_kind, ordinary_folder
+
+
+def instruct_system(name: str, model: Model, settings: Asked) -> System:
+    """An instruct model on this machine, asked without training."""
+    asking = _Asking(settings, f"system {name}")
+    key = {"system": "instruct", "weights": model.commit, "asking": asking.key}
+
+    def opened() -> Write:
+        return partial(_write_instruct, ZeroShot.load(ordinary_folder(model)), asking)
+
+    return System(name, key, opened, decodes=True, repo=repo_of(model), refuses=asking.refuses)
+
+
+def open_instruct(name: str, settings: InstructModel) -> System:
+    model = resolve(settings.model, settings.revision, where=f"system {name}")
+    language_model_kind(model, f"system {name}")
+    return instruct_system(name, model, settings)
+
+
+def _write_instruct(
+    writer: ZeroShot, asking: "_Asking", benchmark: Benchmark, decoding: DecodingSettings, tick: Tick
+) -> Written:
+    prompts = [writer.chat_prompt(messages) for messages in asking.messages(benchmark)]
+    return answered(writer, prompts, decoding, tick)
+
+
+def open_chat(name: str, settings: ChatModel) -> System:
+    asking = _Asking(settings, f"system {name}")
+    chat = Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"))
+    key = {"system": "chat", "url": settings.base_url, "model": settings.model, "asking": asking.key}
+
+    def write(benchmark: Benchmark, decoding: DecodingSettings, tick: Tick) -> Written:
+        temperature = decoding.temperature if decoding.method == "sample" else 0.0
+        questions = asking.messages(benchmark)
+        # Answers may have cost money: each is kept as it comes, and a run that was stopped asks for the others.
+        asked = digest([key, decoding.model_dump(mode="json"), questions])
+        file = home() / "benchmarks" / "answers" / f"{asked[:32]}.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        known = {int(row["row"]): str(row["text"]) for _, row in resume_rows(file)}
+        tick(len(known))
+        left = [row for row in range(len(questions)) if row not in known]
+
+        def ask(row: int) -> str:
+            return parse(chat.ask(questions[row], decoding.max_new_tokens, temperature))
+
+        unit, label = "answer", f"{benchmark.name} by {name}"
+        for row, text in ask_many(chat, left, ask, workers=settings.workers, label=label, unit=unit, wanted=None):
+            known[row] = text or ""
+            append_rows(file, [{"row": row, "text": known[row]}])
+            tick(1)
+        return Written([known[row] for row in range(len(questions))])
+
+    def refuses(benchmark: Benchmark, decoding: DecodingSettings) -> str | None:
+        if decoding.method == "beam":
+            return "a server searches no beams; decode greedily or by samples"
+        return asking.refuses(benchmark, decoding)
+
+    return System(name, key, lambda: write, decodes=True, refuses=refuses)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """The turns of a chat for each row of a benchmark."""
+
+    settings: Asked
+    where: str
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What identifies the questions."""
+        first = {task: chat_messages(task, "{source}")[0]["content"] for task in ("paraphrase", "summary")}
+        examples = None if self.settings.examples is None else file_digest(Path(self.settings.examples))
+        settings = self.settings.model_dump(include=set(Asked.model_fields) - {"examples"})
+        return {"settings": settings, "examples": examples, "ours": first}
+
+    def refuses(self, benchmark: Benchmark, decoding: DecodingSettings) -> str | None:
+        """Why the questions cannot be put; the examples are drawn for a try."""
+        shots = self._shots(benchmark)
+        shared = {source for source, *_ in shots} & set(benchmark.sources)
+        if shared:
+            return f"{self.settings.examples} shows rows of {benchmark.name} itself; give other examples"
+        return needs(self.settings.ratio, self.settings.exemplar, benchmark, decoding)
+
+    def messages(self, benchmark: Benchmark) -> list[list[dict[str, str]]]:
+        """The turns for each row: examples, then the question."""
+        task = benchmark.task
+        examples = [
+            turn
+            for source, exemplar, answer in self._shots(benchmark)
+            for turn in (
+                {"role": "user", "content": self._question(task, source, exemplar, len(answer.split()))},
+                {"role": "assistant", "content": " ".join(answer.split())},
+            )
+        ]
+        ratio = self.settings.ratio
+        return [
+            [
+                *examples,
+                {
+                    "role": "user",
+                    "content": self._question(task, source, exemplar, 0 if ratio is None else words_of(source, ratio)),
+                },
+            ]
+            for source, exemplar in zip(benchmark.sources, exemplars_of(benchmark), strict=True)
+        ]
+
+    def _shots(self, benchmark: Benchmark) -> list[tuple[str, str | None, str]]:
+        """Source, exemplar and answer of each example.
+
+        Raises:
+            UserError: Their file cannot be read, has too few rows, or lacks the exemplars that are asked for.
+        """
+        if self.settings.examples is None:
+            return []
+        shown = load(Path(self.settings.examples), benchmark.task)
+        shots = self.settings.shots
+        if len(shown.sources) < shots:
+            raise UserError(
+                f"{self.where}: {self.settings.examples} has {len(shown.sources)} rows for {shots} shots; "
+                "give a longer file"
+            )
+        if self.settings.exemplar and shown.exemplars is None:
+            raise UserError(f"{self.where}: the rows of {self.settings.examples} have no exemplar; give some that do")
+        chosen = np.random.default_rng(self.settings.seed).permutation(len(shown.sources))[:shots]
+        led = exemplars_of(shown)
+        return [(shown.sources[place], led[place], shown.references[place][0]) for place in chosen]
+
+    def _question(self, task: Task, source: str, exemplar: str | None, words: int) -> str:
+        asked = chat_messages(task, source)[0]["content"]
+        if self.settings.request is not None:
+            asked = f"{self.settings.request}\n\n{' '.join(source.split())}"
+        if self.settings.ratio is not None:
+            asked = f"Use about {words} words. {asked}"
+        if self.settings.exemplar:
+            asked = f"Follow the syntax of this sentence: {' '.join((exemplar or '').split())}\n\n{asked}"
+        return asked
