@@ -75,11 +75,7 @@ def to_json(evaluation: Evaluation, results: Sequence[Result]) -> dict[str, Any]
         "settings": evaluation.model_dump(mode="json"),
         "benchmarks": {
             result.benchmark.name: {
-                "task": result.benchmark.task,
-                "rows": len(result.benchmark.sources),
-                "dataset": result.benchmark.dataset,
-                "commit": result.benchmark.commit,
-                "sources_sha256": result.benchmark.digest,
+                **benchmark_json(result.benchmark),
                 "systems": {name: _system(result, name) for name in result.scores},
                 "baseline": baseline,
                 "differences": differences(result, baseline),
@@ -101,16 +97,32 @@ def _system(result: Result, name: str) -> dict[str, Any]:
         "timing": prediction.timing,
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 2),
         "latency": alone and {"median": round(alone.median, 4), "p95": round(alone.p95, 4), "n": len(alone.seconds)},
-        "scores": {
-            one.metric: {
-                "value": round(one.mean, 4),
-                "low": round(one.low, 4),
-                "high": round(one.high, 4),
-                "n": one.n,
-                "signature": one.signature,
-            }
-            for one in result.scores[name]
-        },
+        "scores": scores_json(result.scores[name]),
+    }
+
+
+def scores_json(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
+    """Scores as plain values, by metric."""
+    return {
+        one.metric: {
+            "value": round(one.mean, 4),
+            "low": round(one.low, 4),
+            "high": round(one.high, 4),
+            "n": one.n,
+            "signature": one.signature,
+        }
+        for one in scores
+    }
+
+
+def benchmark_json(benchmark: Benchmark) -> dict[str, Any]:
+    """What a benchmark was, as plain values."""
+    return {
+        "task": benchmark.task,
+        "rows": len(benchmark.sources),
+        "dataset": benchmark.dataset,
+        "commit": benchmark.commit,
+        "sources_sha256": benchmark.digest,
     }
 
 

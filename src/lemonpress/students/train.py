@@ -1,5 +1,6 @@
 """Fine-tuning of causal and encoder-decoder students on task, source, target rows: LoRA, or all weights."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -138,7 +139,10 @@ def fine_tune(
         train = examples(chosen, contract, settings.length_share, config.seed)
         shown = examples(held_out, contract, settings.length_share, config.seed)
         job = _Job(base, settings, config, contract, train, shown, out, run, start, held_out)
-        return _train(job, checkpoint)
+        try:
+            return _train(job, checkpoint)
+        finally:
+            gc.collect()  # a trainer and its model hold each other, and a study trains many
 
 
 def _check_validation(rows: Sequence[Row], contract: Contract) -> None:

@@ -17,7 +17,7 @@ from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.benchmarks import open_benchmark
 from lemonpress.evaluation.evaluate import run as evaluate
 from lemonpress.evaluation.judges import Judges
-from lemonpress.evaluation.results import Result, differences
+from lemonpress.evaluation.results import Result, benchmark_json, differences, scores_json
 from lemonpress.evaluation.scoring import MAIN
 from lemonpress.evaluation.systems import student_system
 from lemonpress.evaluation.table import render
@@ -225,28 +225,9 @@ def result_json(result: Result, baseline: str, decoding: Mapping[str, DecodingSe
         decoding: How the text of each row was written.
     """
     return {
-        "benchmark": {
-            "name": result.benchmark.name,
-            "task": result.benchmark.task,
-            "rows": len(result.benchmark.sources),
-            "dataset": result.benchmark.dataset,
-            "commit": result.benchmark.commit,
-            "sources_sha256": result.benchmark.digest,
-        },
+        "benchmark": {"name": result.benchmark.name, **benchmark_json(result.benchmark)},
         "decoding": {name: one.model_dump(mode="json") for name, one in decoding.items()},
-        "scores": {
-            name: {
-                one.metric: {
-                    "value": round(one.mean, 4),
-                    "low": round(one.low, 4),
-                    "high": round(one.high, 4),
-                    "n": one.n,
-                    "signature": one.signature,
-                }
-                for one in scores
-            }
-            for name, scores in result.scores.items()
-        },
+        "scores": {name: scores_json(scores) for name, scores in result.scores.items()},
         "baseline": baseline,
         "differences": differences(result, baseline),
     }
