@@ -32,7 +32,7 @@ MAIN: dict[Task, tuple[str, ...]] = {
     ),
     "summary": ("ROUGE-1", "ROUGE-2", "ROUGE-L", "BERTScore", "Compression", "Copies", "Entailed", "Perplexity"),
 }
-"""The metrics that a table shows where it does not show all; tree distances where there are exemplars (paper, Table 4)."""
+"""The metrics of a table that does not show all; tree distances where there are exemplars (paper, Table 4)."""
 
 BETTER: dict[str, int] = {
     "iBLEU": 1,
