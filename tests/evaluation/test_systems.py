@@ -281,6 +281,9 @@ def test_too_few_examples_and_beams_on_a_server_are_refused(examples: Path) -> N
     with pytest.raises(UserError, match="has 9 rows for 10 shots") as caught:
         system(**server, shots=10, examples=str(examples)).check(PARAPHRASES, GREEDY)
     one_line(caught)
+    with pytest.raises(UserError, match=r"no file absent\.jsonl of examples") as caught:
+        system(**server, shots=1, examples="absent.jsonl")
+    one_line(caught)
     itself = Benchmark("own", ["Source 4."], [["x"]], "paraphrase")
     with pytest.raises(UserError, match="shows rows of own itself; give other examples") as caught:
         system(**server, shots=9, examples=str(examples)).check(itself, GREEDY)

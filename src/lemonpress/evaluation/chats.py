@@ -16,12 +16,7 @@ from lemonpress.evaluation.benchmark import Benchmark, load
 from lemonpress.evaluation.writing import System, Write, Written, answered, exemplars_of, needs, repo_of, words_of
 from lemonpress.home import home
 from lemonpress.recipes import Task, digest
-from lemonpress.recipes.evaluation import (
-    Asked,
-    ChatModel,
-    DecodingSettings,
-    InstructModel,
-)
+from lemonpress.recipes.evaluation import Asked, ChatModel, DecodingSettings, InstructModel
 from lemonpress.sources import Model, file_digest, resolve
 from lemonpress.students.generate import ZeroShot
 from lemonpress.students.prompts import chat_messages, parse
@@ -40,6 +35,7 @@ def instruct_system(name: str, model: Model, settings: Asked) -> System:
 
 
 def open_instruct(name: str, settings: InstructModel) -> System:
+    """Find an instruct model on this machine or the Hub."""
     model = resolve(settings.model, settings.revision, where=f"system {name}")
     language_model_kind(model, f"system {name}")
     return instruct_system(name, model, settings)
@@ -53,6 +49,7 @@ def _write_instruct(
 
 
 def open_chat(name: str, settings: ChatModel) -> System:
+    """An instruct model behind a server, which is first asked when it writes."""
     asking = _Asking(settings, f"system {name}")
     chat = Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"))
     key = {"system": "chat", "url": settings.base_url, "model": settings.model, "asking": asking.key}
@@ -92,6 +89,11 @@ class _Asking:
 
     settings: Asked
     where: str
+
+    def __post_init__(self) -> None:
+        examples = self.settings.examples
+        if examples is not None and not Path(examples).is_file():
+            raise UserError(f"{self.where}: no file {examples} of examples; give JSON lines of source and reference")
 
     @property
     def key(self) -> dict[str, Any]:

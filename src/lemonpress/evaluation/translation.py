@@ -7,17 +7,8 @@ from functools import partial
 from lemonpress.engine.local import Tick
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
-from lemonpress.evaluation.writing import (
-    System,
-    Write,
-    Written,
-    answered,
-    unseen,
-)
-from lemonpress.recipes.evaluation import (
-    DecodingSettings,
-    RoundTrip,
-)
+from lemonpress.evaluation.writing import System, Write, Written, answered, unseen
+from lemonpress.recipes.evaluation import DecodingSettings, RoundTrip
 from lemonpress.sources import Model, resolve
 from lemonpress.students.generate import Writer
 from lemonpress.weights import language_model_kind, ordinary_folder
@@ -27,6 +18,11 @@ _MULTILINGUAL = ("M2M100Tokenizer", "MBart50Tokenizer", "MBartTokenizer", "NllbT
 
 
 def open_round_trip(name: str, settings: RoundTrip) -> System:
+    """Find two translation models.
+
+    Raises:
+        UserError: A model does not translate, a prompt lacks the sentence, or languages are missing or too many.
+    """
     where = f"system {name}"
     there = resolve(settings.there, settings.there_revision, where=f"{where}.there")
     back = resolve(settings.back, settings.back_revision, where=f"{where}.back")
@@ -72,13 +68,12 @@ def _tokenizer_class(model: Model) -> str:
 def _speak(writer: Writer, source: str, target: str, where: str) -> None:
     """Let a model of many languages translate from one into another."""
     tokenizer = writer.tokenizer
-    tokens = [
-        one for one in (target, f"__{target}__") if tokenizer.convert_tokens_to_ids(one) != tokenizer.unk_token_id
-    ]
-    if not tokens:
+    named = map(tokenizer.convert_tokens_to_ids, (target, f"__{target}__"))  # as NLLB and as M2M100 write it
+    known = [token for token in named if token is not None and token != tokenizer.unk_token_id]
+    if not known:
         raise UserError(f"{where}.languages: the model has no language {target!r}; its card lists them")
     tokenizer.src_lang = source
-    writer.model.generation_config.forced_bos_token_id = tokenizer.convert_tokens_to_ids(tokens[0])
+    writer.model.generation_config.forced_bos_token_id = known[0]
 
 
 def _write_there_and_back(

@@ -9,9 +9,7 @@ from lemonpress.engine.local import Tick
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.metrics.efficiency import efficiency_signature, parameters
-from lemonpress.recipes.evaluation import (
-    DecodingSettings,
-)
+from lemonpress.recipes.evaluation import DecodingSettings
 from lemonpress.sources import Model
 from lemonpress.students.generate import BATCH_ROWS, Writer
 
