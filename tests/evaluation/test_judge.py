@@ -18,19 +18,9 @@ import pytest
 from chat_server import Server, serving
 from lemonpress.asking import ask_many
 from lemonpress.errors import UserError
-from lemonpress.evaluation.judge import (
-    Comparison,
-    Judge,
-    Prediction,
-    asked_beside,
-    compare,
-    rate,
-    read_letter,
-    read_predictions,
-    read_scores,
-    sample_sources,
-    system_means,
-)
+from lemonpress.evaluation.llm_comparing import Comparison, compare, read_letter
+from lemonpress.evaluation.llm_judge import Judge, Prediction, asked_beside, read_predictions, sample_sources
+from lemonpress.evaluation.llm_rating import rate, read_scores, system_means
 from lemonpress.evaluation.ratings import Rating, read_ratings
 from one_line import one_line
 
@@ -235,7 +225,7 @@ def test_ratings_of_another_model_or_prompt_are_not_mixed_in(
     with pytest.raises(UserError) as error:
         rate(_predictions(["s"], 2), other, file, lambda known, todo: None)
     assert "r.asked.json: the model was judge-32b, not judge-7b; name another --output" in one_line(error)
-    monkeypatch.setattr("lemonpress.evaluation.judge.rating_prompt", lambda task: "Rate it.")
+    monkeypatch.setattr("lemonpress.evaluation.llm_rating.rating_prompt", lambda task: "Rate it.")
     with pytest.raises(UserError) as error:
         _rate(server, _predictions(["s"], 2), file)
     assert "r.asked.json: the prompt was prompt:" in one_line(error)

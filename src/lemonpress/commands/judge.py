@@ -12,7 +12,8 @@ from lemonpress.errors import UserError
 from lemonpress.recipes import Task
 
 if TYPE_CHECKING:
-    from lemonpress.evaluation.judge import Comparison, Judge, Prediction
+    from lemonpress.evaluation.llm_comparing import Comparison
+    from lemonpress.evaluation.llm_judge import Judge, Prediction
     from lemonpress.metrics.bootstrap import Estimate
     from lemonpress.tables import Table
 
@@ -104,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _rate(args: argparse.Namespace) -> int:
     from lemonpress.evaluation.agreement import interval
-    from lemonpress.evaluation.judge import prompt_signature, rate, rating_prompt, system_means
+    from lemonpress.evaluation.llm_judge import prompt_signature
+    from lemonpress.evaluation.llm_rating import rate, rating_prompt, system_means
     from lemonpress.markdown import literal
 
     predictions, opened, judge = _inputs(args)
@@ -132,7 +134,8 @@ def _rate(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from lemonpress.evaluation.agreement import interval
-    from lemonpress.evaluation.judge import compare, comparing_prompt, prompt_signature
+    from lemonpress.evaluation.llm_comparing import compare, comparing_prompt
+    from lemonpress.evaluation.llm_judge import prompt_signature
 
     predictions, opened, judge = _inputs(args)
     found = compare(predictions, judge, args.output / "comparisons.jsonl", _announce(args, "pairs", 2))
@@ -184,7 +187,7 @@ def _agreement(args: argparse.Namespace) -> int:
 
 def _inputs(args: argparse.Namespace) -> "tuple[list[Prediction], Table, Judge]":
     from lemonpress.chat import Chat
-    from lemonpress.evaluation.judge import Judge, asked_beside, read_predictions, sample_sources
+    from lemonpress.evaluation.llm_judge import Judge, asked_beside, read_predictions, sample_sources
     from lemonpress.output import check_folder
 
     for name, value in (("--count", args.count), ("--workers", args.workers)):
