@@ -281,6 +281,16 @@ def test_a_file_of_texts_has_no_rounds_and_no_latency(tmp_path: Path) -> None:
         one_line(caught)
 
 
+def test_a_server_that_is_asked_once_is_not_timed(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"source": "b", "reference": "c"}\n', encoding="utf-8")
+    server = {"system": "chat", "base_url": "http://127.0.0.1:9/v1", "model": "big"}
+    asked = {"systems": {"it": server}, "benchmarks": [{"data": str(rows), "task": "paraphrase"}], "timed": 1}
+    with pytest.raises(UserError, match="keeps a server's answers, and cannot be timed") as caught:
+        evaluate(Evaluation.model_validate(asked))
+    one_line(caught)
+
+
 def test_systems_are_timed_one_sentence_at_a_time(tmp_path: Path) -> None:
     sizes: list[int] = []
 

@@ -80,7 +80,7 @@ def open_chat(name: str, settings: ChatModel) -> System:
             return "a server searches no beams; decode greedily or by samples"
         return asking.refuses(benchmark, decoding)
 
-    return System(name, key, lambda: write, decodes=True, refuses=refuses)
+    return System(name, key, lambda: write, decodes=True, recalls=True, refuses=refuses)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def evaluate(evaluation: Evaluation) -> list[Result]:
     for system in systems:
         if not system.rewrites and (evaluation.rounds > 1 or evaluation.timed):
             raise UserError(f"system {system.name}: is a file of texts, which has no rounds and no latency; remove it")
+        if system.recalls and evaluation.timed:
+            raise UserError(f"system {system.name}: keeps a server's answers, and cannot be timed; remove it or timed")
         for benchmark in benchmarks:
             system.check(benchmark, evaluation.decoding)
     judges = Judges.open(evaluation.judges, any(one.exemplars is not None for one in benchmarks))

@@ -79,7 +79,12 @@ def open_system(name: str, settings: SystemSettings) -> System:
 
 
 def student_system(
-    name: str, folder: Path, repo: str | None = None, ratio: float | None = None, exemplar: bool = False
+    name: str,
+    folder: Path,
+    repo: str | None = None,
+    ratio: float | None = None,
+    exemplar: bool = False,
+    commit: str | None = None,
 ) -> System:
     """A student whose weights lie in a folder.
 
@@ -89,13 +94,14 @@ def student_system(
         repo: Its Hub id, if it is released.
         ratio: Of the words of a summary to its source's; the student chooses by default.
         exemplar: Follow the syntax of each row's exemplar (task control; paper, section 4.3).
+        commit: What names its files; their digest by default.
     """
     from lemonpress.students.tree import kind_of
 
     contract = contracts.read(folder, kind_of(folder))
     key = {
         "system": "student",
-        "weights": resolve(str(folder.absolute()), where=f"system {name}").commit,
+        "weights": commit or resolve(str(folder.absolute()), where=f"system {name}").commit,
         "prompts": digest(dict(contract.formats)),
         "ratio": ratio,
         "exemplar": exemplar,
@@ -158,7 +164,8 @@ def _given(name: str, settings: Predictions) -> System:
 def _student(name: str, settings: StudentSystem) -> System:
     model = resolve(settings.model, settings.revision, where=f"system {name}")
     language_model_kind(model, f"system {name}")
-    return student_system(name, ordinary_folder(model), repo_of(model), settings.ratio, settings.exemplar)
+    folder = ordinary_folder(model)
+    return student_system(name, folder, repo_of(model), settings.ratio, settings.exemplar, model.commit)
 
 
 def _write_student(

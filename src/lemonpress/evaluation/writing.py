@@ -48,6 +48,7 @@ class System:
         decodes: Whether decoding settings change what it writes.
         repo: Hub id of the model that writes, for `model-index`; None where it is on no Hub.
         rewrites: Whether it rewrites any text that it is given, not a benchmark's sources alone.
+        recalls: Whether it keeps what it answered, so that it cannot be timed.
         refuses: Why it cannot rewrite a benchmark, in one line; None where it can.
     """
 
@@ -57,6 +58,7 @@ class System:
     decodes: bool = False
     repo: str | None = None
     rewrites: bool = True
+    recalls: bool = False
     refuses: Callable[[Benchmark, DecodingSettings], str | None] = lambda benchmark, decoding: None
 
     def check(self, benchmark: Benchmark, decoding: DecodingSettings) -> None:
@@ -71,10 +73,12 @@ class System:
 
 
 def exemplars_of(benchmark: Benchmark) -> Sequence[str | None]:
+    """The exemplar of each row; None where the benchmark has none."""
     return benchmark.exemplars or [None] * len(benchmark.sources)
 
 
 def words_of(source: str, ratio: float) -> int:
+    """Words to ask for, at least one, given how many of them for each word of the source."""
     return max(1, round(ratio * len(source.split())))
 
 
@@ -88,6 +92,8 @@ def needs(ratio: float | None, exemplar: bool, benchmark: Benchmark, decoding: D
 
 
 class Decoded(TypedDict, total=False):
+    """Arguments of `Writer.answer` and `Student.generate`."""
+
     greedy: bool
     beams: int
     temperature: float
@@ -113,12 +119,14 @@ def decoded(decoding: DecodingSettings) -> Decoded:
 
 
 def answered(writer: Writer, prompts: Sequence[str], decoding: DecodingSettings, tick: Tick) -> Written:
+    """What a model answers to whole prompts, timed."""
     started = time.perf_counter()
     written = writer.answer(prompts, progress=tick, **decoded(decoding))
     return counted([candidates[0] for candidates in written], writer, started)
 
 
 def counted(texts: list[str], writer: Writer, started: float) -> Written:
+    """What a model wrote since `started` (`time.perf_counter`), with what it cost."""
     import torch
 
     seconds = time.perf_counter() - started
