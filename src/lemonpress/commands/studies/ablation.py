@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line or in the recipe is not what it should be.
     """
-    from lemonpress.evaluation.studies.ablation import Ablation, narrowed, report, study
-    from lemonpress.evaluation.studies.report import check_output, command_line
-    from lemonpress.evaluation.studies.variant_plots import bars_plot
-    from lemonpress.evaluation.studies.variants import study_json, without_control
     from lemonpress.recipes import PairRows
+    from lemonpress.studies.ablation import Ablation, narrowed, report, study
+    from lemonpress.studies.report import check_output, command_line
+    from lemonpress.studies.variant_plots import bars_plot
+    from lemonpress.studies.variants import study_json, without_control
 
     check_output(args.output)
     recipe = without_control(narrowed(recipe_from_arguments(args), args.corpus))

@@ -4,8 +4,8 @@ import argparse
 
 from lemonpress.commands.studies import trained
 from lemonpress.console import heading
-from lemonpress.evaluation.studies.variant_plans import DecodingPlan
 from lemonpress.recipes.judges import JudgeSettings
+from lemonpress.studies.variant_plans import DecodingPlan
 
 _EPILOG = """\
 The student rewrites the benchmark once by each setting: greedily, by sampling at every temperature with every nucleus
@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line is not what it should be.
     """
-    from lemonpress.evaluation.studies.decoding import Subject, figures, report, study
-    from lemonpress.evaluation.studies.report import check_output, command_line
-    from lemonpress.evaluation.studies.variant_plots import tradeoff_lines_plot
+    from lemonpress.studies.decoding import Subject, figures, report, study
+    from lemonpress.studies.report import check_output, command_line
+    from lemonpress.studies.variant_plots import tradeoff_lines_plot
 
     check_output(args.output)
     plan = DecodingPlan(tuple(args.temperatures), tuple(args.top_p), tuple(args.beams), args.max_new_tokens, args.seed)

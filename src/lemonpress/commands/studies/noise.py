@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from lemonpress.commands.studies import trained
 from lemonpress.console import heading
-from lemonpress.evaluation.studies.variant_plans import NoisePlan
 from lemonpress.recipes import recipe_from_arguments
+from lemonpress.studies.variant_plans import NoisePlan
 
 if TYPE_CHECKING:
     from lemonpress.students.train import Base
@@ -50,10 +50,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Anything named on the command line or in the recipe is not what it should be.
     """
-    from lemonpress.evaluation.studies.noise import report, study
-    from lemonpress.evaluation.studies.report import check_output, command_line
-    from lemonpress.evaluation.studies.variant_plots import lines_plot
-    from lemonpress.evaluation.studies.variants import Trial, study_json
+    from lemonpress.studies.noise import report, study
+    from lemonpress.studies.report import check_output, command_line
+    from lemonpress.studies.variant_plots import lines_plot
+    from lemonpress.studies.variants import Trial, study_json
 
     check_output(args.output)
     plan = NoisePlan(tuple(args.shares))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from lemonpress.console import heading
-from lemonpress.evaluation.studies.proximity_plan import Plan
 from lemonpress.recipes.critics import PrecisionName
+from lemonpress.studies.proximity_plan import Plan
 
 _EPILOG = """\
 Texts are cut to their first 1, 2, 3 ... sentences, next sentences are sampled after each, and an NLI model says which
@@ -96,11 +96,11 @@ def run(args: argparse.Namespace) -> int:
         UserError: Anything named on the command line is not what it should be.
     """
     from lemonpress.engine.store import Store, sole_run
-    from lemonpress.evaluation.studies.plots import proximity_plot
-    from lemonpress.evaluation.studies.proximity import Subject, study
-    from lemonpress.evaluation.studies.proximity_text import figures, report, write_examples
-    from lemonpress.evaluation.studies.report import check_output, command_line, write_study
     from lemonpress.home import home
+    from lemonpress.studies.plots import proximity_plot
+    from lemonpress.studies.proximity import Subject, study
+    from lemonpress.studies.proximity_text import figures, report, write_examples
+    from lemonpress.studies.report import check_output, command_line, write_study
 
     plan = Plan(
         tuple(args.lengths), tuple(args.temperatures), args.length, args.temperature, args.count, args.k, args.seed

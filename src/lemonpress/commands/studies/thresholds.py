@@ -46,12 +46,13 @@ def run(args: argparse.Namespace) -> int:
         UserError: Anything named on the command line is not what it should be.
     """
     from lemonpress.engine.store import sole_run
-    from lemonpress.evaluation.studies.plots import thresholds_plot
-    from lemonpress.evaluation.studies.report import check_output, command_line, write_study
-    from lemonpress.evaluation.studies.thresholds import Sweep, figures, report, study
     from lemonpress.metrics.similarity import load_sentence_encoder
     from lemonpress.nli.judged import read_judged
     from lemonpress.sources import resolve
+    from lemonpress.studies.plots import thresholds_plot
+    from lemonpress.studies.report import check_output, command_line, write_study
+    from lemonpress.studies.thresholds import Sweep, study
+    from lemonpress.studies.thresholds_text import figures, report
 
     check_output(args.output)
     sweep = Sweep.open(recipe_from_arguments(args), args.corpus, args.critic, args.values)

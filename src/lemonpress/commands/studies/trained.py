@@ -11,8 +11,8 @@ from lemonpress.recipes.evaluation import BenchmarkChoice
 
 if TYPE_CHECKING:
     from lemonpress.evaluation.results import Result
-    from lemonpress.evaluation.studies.variants import Trial
     from lemonpress.students.train import Base
+    from lemonpress.studies.variants import Trial
 
 DATA = "data/heldout.jsonl"
 
@@ -78,8 +78,8 @@ def run_trial(trial: "Trial", work: "Callable[[Base], None]") -> None:
 
 def write(folder: Path, result: "Result", figures: Mapping[str, Any], text: str) -> None:
     """Write a study's files but for its plot, and print its report."""
-    from lemonpress.evaluation.studies.report import write_study
-    from lemonpress.evaluation.studies.variants import write_texts
+    from lemonpress.studies.report import write_study
+    from lemonpress.studies.variants import write_texts
 
     write_study(folder, figures, text)
     write_texts(result, folder / "texts.jsonl")
@@ -89,6 +89,6 @@ def write(folder: Path, result: "Result", figures: Mapping[str, Any], text: str)
 
 def first_stage(recipe: Recipe) -> Recipe:
     """The recipe without self-distillation and syntactic control: one training a student."""
-    from lemonpress.evaluation.studies.variants import without_control
+    from lemonpress.studies.variants import without_control
 
     return without_control(recipe).model_copy(update={"self_distillation": None})

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lemonpress.distilling import train_student
 from lemonpress.evaluation.results import Result
-from lemonpress.evaluation.studies.variant_plans import RankPlan
-from lemonpress.evaluation.studies.variants import Trial, Variant, compare, study_text
 from lemonpress.markdown import literal
 from lemonpress.students.train import Base
+from lemonpress.studies.variant_plans import RankPlan
+from lemonpress.studies.variants import Trial, Variant, compare, study_text
 
 
 def study(plan: RankPlan, trial: Trial, base: Base, announce: Callable[[str], None]) -> tuple[list[Variant], Result]:

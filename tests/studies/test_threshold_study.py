@@ -10,12 +10,12 @@ from lemonpress.building import build_corpus
 from lemonpress.cli import main
 from lemonpress.engine.store import Store
 from lemonpress.errors import UserError
-from lemonpress.evaluation.studies.thresholds import Level, Sweep, study
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.metrics.similarity import SentenceEncoder, Vectors
 from lemonpress.nli.judged import JudgedPair
 from lemonpress.pressing import Run, press
 from lemonpress.recipes import load_recipe
+from lemonpress.studies.thresholds import Level, Sweep, study
 from one_line import one_line
 
 RECIPE = """

@@ -15,12 +15,12 @@ from lemonpress.cli import main
 from lemonpress.critics.classification import load
 from lemonpress.engine.store import Store
 from lemonpress.errors import UserError
-from lemonpress.evaluation.studies.proximity import Point, Subject, equivalent_pairs, study, tally
-from lemonpress.evaluation.studies.proximity_plan import Plan
-from lemonpress.evaluation.studies.report import as_json, cell, pooled
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.rows import SENTENCES
 from lemonpress.sources import resolve
+from lemonpress.studies.proximity import Point, Subject, equivalent_pairs, study, tally
+from lemonpress.studies.proximity_plan import Plan
+from lemonpress.studies.report import as_json, cell, pooled
 from one_line import one_line
 
 TEXTS = [

@@ -16,11 +16,6 @@ from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.results import Result
-from lemonpress.evaluation.studies import ablation, decoding, lora_rank, noise
-from lemonpress.evaluation.studies.ablation import Ablation, narrowed
-from lemonpress.evaluation.studies.variant_plans import DecodingPlan, NoisePlan, RankPlan
-from lemonpress.evaluation.studies.variant_plots import bars_plot, lines_plot, tradeoff_lines_plot
-from lemonpress.evaluation.studies.variants import Trial, Variant, study_json, write_texts
 from lemonpress.evaluation.systems import student_system
 from lemonpress.metrics.rouge import rouge_l
 from lemonpress.pressing import Run
@@ -29,6 +24,11 @@ from lemonpress.recipes.evaluation import BenchmarkChoice, DecodingSettings
 from lemonpress.recipes.load import check
 from lemonpress.students.generate import Student
 from lemonpress.students.train import Base
+from lemonpress.studies import ablation, decoding, lora_rank, noise
+from lemonpress.studies.ablation import Ablation, narrowed
+from lemonpress.studies.variant_plans import DecodingPlan, NoisePlan, RankPlan
+from lemonpress.studies.variant_plots import bars_plot, lines_plot, tradeoff_lines_plot
+from lemonpress.studies.variants import Trial, Variant, study_json, write_texts
 from one_line import one_line
 
 PLACES = ("Reading", "Leeds", "Bath", "Ely", "Hull", "York", "Derby", "Wells", "Ripon", "Truro", "Stoke", "Lincoln")

@@ -13,7 +13,6 @@ from lemonpress.engine.local import Task, Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage
 from lemonpress.errors import UserError
 from lemonpress.evaluation.results import Result
-from lemonpress.evaluation.studies.variants import Trial, Variant, compare, study_text, with_training_rows
 from lemonpress.markdown import literal
 from lemonpress.pipeline import require_rows
 from lemonpress.pressing import Pool, Run, press, score
@@ -21,6 +20,7 @@ from lemonpress.recipes import CorpusSettings, DeduplicationSettings, LengthSett
 from lemonpress.recipes.evaluation import BenchmarkChoice
 from lemonpress.rows import PAIRED
 from lemonpress.students.train import Base, Training
+from lemonpress.studies.variants import Trial, Variant, compare, study_text, with_training_rows
 
 FULL = "full"
 _NOT_DISTILLED = "without self-distillation"

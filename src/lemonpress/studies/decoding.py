@@ -12,14 +12,14 @@ from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.predictions import Prediction
 from lemonpress.evaluation.results import Result
 from lemonpress.evaluation.scoring import Score
-from lemonpress.evaluation.studies.variant_plans import GREEDY, DecodingPlan
-from lemonpress.evaluation.studies.variants import page, result_json, result_lines
 from lemonpress.evaluation.systems import open_system
 from lemonpress.evaluation.writing import System
 from lemonpress.home import home
 from lemonpress.markdown import literal
 from lemonpress.recipes.evaluation import BenchmarkChoice, DecodingSettings, StudentSystem
 from lemonpress.recipes.judges import JudgeSettings
+from lemonpress.studies.variant_plans import GREEDY, DecodingPlan
+from lemonpress.studies.variants import page, result_json, result_lines
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from lemonpress.plotting import COLOURS, FAINT, INK, bare_axes, new_figure, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lemonpress.evaluation.studies.proximity import Point, Proximity
-    from lemonpress.evaluation.studies.thresholds import Level, Sweep
+    from lemonpress.studies.proximity import Point, Proximity
+    from lemonpress.studies.thresholds import Level, Sweep
 
 # Critics that are meant to tell by themselves which pairs say the same.
 _MEANING = ("entailment", "similarity")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lemonpress.critics.classification import in_precision
-from lemonpress.evaluation.studies.proximity import Point, Proximity, Subject
-from lemonpress.evaluation.studies.report import cell
 from lemonpress.markdown import literal
 from lemonpress.markdown import table as markdown_table
 from lemonpress.metrics.bleu import signature as bleu_signature
 from lemonpress.metrics.bootstrap import paired
 from lemonpress.nli.measures import THRESHOLD
+from lemonpress.studies.proximity import Point, Proximity, Subject
+from lemonpress.studies.report import cell
 
 
 def report(found: Proximity, subject: Subject, command: str) -> str:

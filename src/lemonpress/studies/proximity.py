@@ -17,8 +17,6 @@ from lemonpress.critics.judging import Panel, judge_shard
 from lemonpress.engine.local import Task, Tick, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
-from lemonpress.evaluation.studies.proximity_plan import Plan
-from lemonpress.evaluation.studies.report import as_json, pooled
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.metrics.bootstrap import Estimate, Floats
 from lemonpress.nli.measures import THRESHOLD
@@ -28,6 +26,8 @@ from lemonpress.rows import CONTEXTS, SCORES, content_id
 from lemonpress.sentences import sample_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.splitting import first_sentence
+from lemonpress.studies.proximity_plan import Plan
+from lemonpress.studies.report import as_json, pooled
 from lemonpress.teachers.causal_lm import CausalTeacher
 from lemonpress.weights import check_causal, ordinary_folder
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from lemonpress.distilling import train_student
 from lemonpress.evaluation.results import Result
-from lemonpress.evaluation.studies.variant_plans import NoisePlan
-from lemonpress.evaluation.studies.variants import Trial, Variant, compare, study_text, with_training_rows
 from lemonpress.markdown import literal
 from lemonpress.students.train import Base
+from lemonpress.studies.variant_plans import NoisePlan
+from lemonpress.studies.variants import Trial, Variant, compare, study_text, with_training_rows
 
 
 def study(plan: NoisePlan, trial: Trial, base: Base, announce: Callable[[str], None]) -> tuple[list[Variant], Result]:
