@@ -6,27 +6,19 @@ The token comes in with the request and never goes out.
 
 import json
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lemonpress.errors import UserError
-from lemonpress.hub.tree import LocalFile, tree_digest
+from lemonpress.hub.patience import causes, patiently
+from lemonpress.hub.tree import HUBS_OWN, LocalFile, list_remote, tree_digest
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-T = TypeVar("T")
-
-_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
-_LONGEST_PAUSE = 60.0
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _RACE = 412
-# The Hub writes it when it makes a repository; it is nobody's stale file.
-_HUBS_OWN = frozenset({".gitattributes"})
 
 
 @dataclass(frozen=True)
@@ -79,20 +71,20 @@ def publish(request: Request) -> Answer:
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=request.endpoint, token=request.token or False, library_name="lemonpress")
-    tagged = _patiently(lambda: _tagged_commit(api, request))
+    tagged = patiently(lambda: _tagged_commit(api, request))
     if tagged is not None:
         _require_same(api, request, tagged)
         return Answer(commit=tagged)
     if request.dry_run:
         return Answer()
-    _patiently(
+    patiently(
         lambda: api.create_repo(
             request.repo_id, repo_type=request.repo_type, space_sdk=request.space_sdk, exist_ok=True
         )
     )
     commit, uploaded = _commit(api, request)
-    _patiently(lambda: _tag(api, request, commit))
-    read_back = _patiently(lambda: _tagged_commit(api, request))
+    patiently(lambda: _tag(api, request, commit))
+    read_back = patiently(lambda: _tagged_commit(api, request))
     if read_back is None:
         raise RuntimeError(f"{request.tag} of {request.repo_id} was made and is not there")
     _require_same(api, request, read_back)
@@ -113,7 +105,7 @@ def _tagged_commit(api: "HfApi", request: Request) -> str | None:
 
 
 def _require_same(api: "HfApi", request: Request, commit: str) -> None:
-    changed, stale = _patiently(lambda: _difference(api, request, commit))
+    changed, stale = patiently(lambda: _difference(api, request, commit))
     if changed or stale:
         paths = sorted([*(file.path for file in changed), *stale])
         named = paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
@@ -124,19 +116,9 @@ def _require_same(api: "HfApi", request: Request, commit: str) -> None:
 
 def _difference(api: "HfApi", request: Request, commit: str) -> tuple[list[LocalFile], list[str]]:
     """Files that a commit lacks or has otherwise, and files that it has beyond the release."""
-    from huggingface_hub.hf_api import RepoFile
-
-    tree = api.list_repo_tree(request.repo_id, repo_type=request.repo_type, revision=commit, recursive=True)
-    remote = {item.path: item for item in tree if isinstance(item, RepoFile)}
-
-    def same(file: LocalFile) -> bool:
-        there = remote.get(file.path)
-        if there is None:
-            return False
-        return there.lfs.sha256 == file.sha256 if there.lfs else there.blob_id == file.blob
-
-    changed = [file for file in request.files if not same(file)]
-    stale = sorted(set(remote) - {file.path for file in request.files} - _HUBS_OWN)
+    remote = list_remote(api, request.repo_id, request.repo_type, commit)
+    changed = [file for file in request.files if file.path not in remote or not remote[file.path].same(file)]
+    stale = sorted(set(remote) - {file.path for file in request.files} - HUBS_OWN)
     return changed, stale
 
 
@@ -145,6 +127,7 @@ def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     sent = False
+    additions: dict[str, CommitOperationAdd] = {}
 
     def attempt() -> str:
         nonlocal sent
@@ -154,13 +137,15 @@ def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
         changed, stale = _difference(api, request, head)
         if not changed and not stale:
             return head
+        for file in changed:
+            additions.setdefault(file.path, CommitOperationAdd(file.path, Path(request.folder, file.path)))
+        adding = [additions[file.path] for file in changed]
+        # Large files go first, in parallel; those that the Hub has from an earlier attempt are not sent again.
+        api.preupload_lfs_files(request.repo_id, adding, repo_type=request.repo_type, free_memory=False)
         sent = True
         done = api.create_commit(
             request.repo_id,
-            [
-                *(CommitOperationDelete(path, is_folder=False) for path in stale),
-                *(CommitOperationAdd(file.path, Path(request.folder, file.path)) for file in changed),
-            ],
+            [*(CommitOperationDelete(path, is_folder=False) for path in stale), *adding],
             commit_message=f"Release {request.tag}",
             commit_description=f"Content: sha256:{tree_digest(request.files)}",
             repo_type=request.repo_type,
@@ -168,8 +153,8 @@ def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
         )
         return done.oid
 
-    commit = _patiently(attempt, also=_RACE)
-    changed, stale = _patiently(lambda: _difference(api, request, commit))
+    commit = patiently(attempt, also=_RACE)
+    changed, stale = patiently(lambda: _difference(api, request, commit))
     if changed or stale:
         raise RuntimeError(f"{request.repo_id} at {commit} differs from what was sent; it was not tagged")
     return commit, sent
@@ -186,59 +171,6 @@ def _tag(api: "HfApi", request: Request, commit: str) -> None:
             raise
 
 
-def _patiently(call: Callable[[], T], also: int | None = None) -> T:
-    """Repeat a call that can be repeated while it fails for reasons that pass.
-
-    Args:
-        call: What to do; it must be harmless to do twice.
-        also: A further HTTP status that passes.
-    """
-    for delay in _DELAYS:
-        try:
-            return call()
-        except Exception as error:
-            pause = _pause(error, delay, also)
-            if pause is None:
-                raise
-            print(f"{_reason(error)}; trying again in {pause:g} s", file=sys.stderr)
-            time.sleep(pause)
-    return call()
-
-
-def _pause(error: BaseException, delay: float, also: int | None) -> float | None:
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
-
-    for cause in _causes(error):
-        if isinstance(cause, HfHubHTTPError):
-            status = cause.response.status_code
-            if status not in _TRANSIENT and status != also:
-                return None
-            asked = cause.response.headers.get("Retry-After", "")
-            return min(max(delay, float(asked)), _LONGEST_PAUSE) if asked.isdecimal() else delay
-        if isinstance(cause, httpx.NetworkError | httpx.TimeoutException | httpx.RemoteProtocolError):
-            return delay
-        # The client reads the answer to its check of the card as JSON before it looks at the status.
-        if isinstance(cause, json.JSONDecodeError):
-            return delay
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _reason(error: BaseException) -> str:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    for cause in _causes(error):
-        if isinstance(cause, HfHubHTTPError):
-            return f"the Hub answered {cause.response.status_code}"
-    return f"the Hub could not be reached ({type(error).__name__})"
-
-
 def _refusal(error: Exception, request: Request) -> str | None:
     """One line for a person, where the error is one that a person can mend."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -247,7 +179,7 @@ def _refusal(error: Exception, request: Request) -> str | None:
     if isinstance(error, UserError) or str(error).startswith("Invalid metadata in README.md"):
         return _one_line(error)
     again = "run it again to complete the release"
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, HFValidationError):
             return f"{request.repo_id}: is no repository name: {_one_line(cause)}"
         if isinstance(cause, HfHubHTTPError):

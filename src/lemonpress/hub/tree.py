@@ -4,10 +4,16 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lemonpress.errors import UserError
 
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
 _CHUNK = 1 << 20
+HUBS_OWN = frozenset({".gitattributes"})
+"""What the Hub writes when it makes a repository: part of no release, and nobody's stale file."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,39 @@ class LocalFile:
     size: int
     sha256: str
     blob: str
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as a Hub lists it.
+
+    Attributes:
+        path: Path in the repository.
+        size: Bytes.
+        blob: Git blob id: of a large file its pointer's.
+        sha256: SHA-256 of a large file; None of a small one, which is known by its blob alone.
+    """
+
+    path: str
+    size: int
+    blob: str
+    sha256: str | None
+
+    def same(self, file: "LocalFile | RemoteFile") -> bool:
+        """Whether it has the content of another file."""
+        return self.sha256 == file.sha256 if self.sha256 else self.blob == file.blob
+
+
+def list_remote(api: "HfApi", repo_id: str, repo_type: str, revision: str) -> dict[str, RemoteFile]:
+    """Every file of a repository at a revision, by path."""
+    from huggingface_hub.hf_api import RepoFile
+
+    tree = api.list_repo_tree(repo_id, repo_type=repo_type, revision=revision, recursive=True)
+    return {
+        item.path: RemoteFile(item.path, item.size, item.blob_id, item.lfs.sha256 if item.lfs else None)
+        for item in tree
+        if isinstance(item, RepoFile)
+    }
 
 
 def read_tree(folder: Path) -> tuple[LocalFile, ...]:
