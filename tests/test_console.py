@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from lemonpress.console import run_program
+from lemonpress.console import reach_this_machine_directly, run_program
 from lemonpress.errors import UserError
 from lemonpress.home import home, run_folder
 
@@ -117,3 +117,23 @@ def test_bad_input_ends_the_command_in_one_line(home: Path, arguments: list[str]
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not home.exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    script = (
+        "from lemonpress.console import run_program as r; import sys; sys.exit(r('x', lambda: print('y\\n' * 10**6)))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline() == b"y\n"
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(60) == 141
+
+
+def test_a_hub_on_this_machine_is_reached_past_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    monkeypatch.setenv("no_proxy", "localhost")
+    reach_this_machine_directly()
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "intranet.example,localhost,127.0.0.1,::1"

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Callable
 
 from lemonpress.errors import UserError
 from lemonpress.home import home
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def run_program(name: str, main: Callable[[], int]) -> int:
@@ -17,9 +20,10 @@ def run_program(name: str, main: Callable[[], int]) -> int:
         main: Does the work.
 
     Returns:
-        Its exit status; 2 for a `UserError` or a full disk, 130 when interrupted.
+        Its exit status; 2 for a `UserError` or a full disk, 130 when interrupted, 141 when its reader went away.
     """
     quiet_libraries()
+    reach_this_machine_directly()
     try:
         return main()
     except UserError as error:
@@ -27,6 +31,12 @@ def run_program(name: str, main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"\n{name}: stopped; run the same command again to go on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        # Whoever read the output has seen enough; nothing is left to be told, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
         explained = _about_the_disk(error)
         if explained is None:
@@ -34,6 +44,15 @@ def run_program(name: str, main: Callable[[], int]) -> int:
         message = explained
     print(f"{name}: error: {message}", file=sys.stderr)
     return 2
+
+
+def _reader_is_gone() -> bool:
+    try:
+        watch = select.poll()
+        watch.register(sys.stdout.fileno(), 0)
+    except OSError:  # it is no file, as in tests
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watch.poll(0))
 
 
 def _about_the_disk(error: Exception) -> str | None:
@@ -59,6 +78,13 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Threads that spin while they wait slow each other down many times where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def reach_this_machine_directly() -> None:
+    """Keep a proxy that the user set for the world out of the way to a Hub on this machine."""
+    names = ("NO_PROXY", "no_proxy")
+    around = [place.strip() for name in names for place in os.environ.get(name, "").split(",") if place.strip()]
+    os.environ |= dict.fromkeys(names, ",".join(dict.fromkeys([*around, *LOOPBACK])))
 
 
 def heading(text: str) -> None:

@@ -12,14 +12,27 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi, constants
 
+from lemonpress.hub.local.faults import Faults
 from lemonpress.hub.local.server import LocalHub, running
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+def faults() -> Faults:
+    """What goes wrong with the Hub that the tests share: nothing, until a test gives it a rule."""
+    return Faults()
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory, faults: Faults) -> Iterator[LocalHub]:
     """A local Hub that the tests share."""
-    with running(tmp_path_factory.mktemp("hub")) as started:
+    with running(tmp_path_factory.mktemp("hub"), faults=faults) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _sound(faults: Faults) -> None:
+    faults.rule = None
+    faults.calls.clear()
 
 
 @pytest.fixture

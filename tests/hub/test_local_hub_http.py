@@ -14,6 +14,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lemonpress.hub.local import cards
 from lemonpress.hub.local.errors import HubError
 from lemonpress.hub.local.names import file_path, repo_id
 from lemonpress.hub.local.ranges import byte_range
@@ -335,3 +336,11 @@ def test_the_pages_show_card_files_and_tags_and_run_nothing(ask: Ask, api: HfApi
     assert "hidden-page" not in index
     assert ask("GET", "/lemonpress/hidden-page").status == 401
     assert ask("GET", f"/datasets/{name}?revision=v9").status == 404
+
+
+@pytest.mark.parametrize("block", ["a: &a [*a]", "2020-01-01: 1", "a: 2020-13-45", "a: " + "[" * 3000])
+def test_odd_metadata_is_no_failure_of_the_hub(block: str) -> None:
+    text = f"---\n{block}\n---\n# A card\n"
+    assert cards.metadata(text) == {}
+    errors, _ = cards.problems(text, "dataset")
+    assert all("\n" not in error for error in errors)

@@ -5,18 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from faulty import Fault, Proxy, once, proxied
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination, destination
+from lemonpress.hub.local.faults import Fault, Faults, once
 from lemonpress.hub.local.server import LocalHub
 from lemonpress.hub.release import Release, release
 
@@ -31,6 +30,12 @@ configs:
 ---
 # A corpus
 """
+SPOILT = {
+    "429": Fault(status=429),
+    "503": Fault(status=503),
+    "cut": Fault(hang_up=True),
+    "lose": Fault(hang_up=True, done=True),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +46,6 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def to(hub: LocalHub) -> Destination:
     return Destination(hub.endpoint, hub.token, local=True)
-
-
-@pytest.fixture
-def proxy(hub: LocalHub) -> Iterator[Proxy]:
-    with proxied(hub.endpoint) as started:
-        yield started
 
 
 @pytest.fixture
@@ -66,7 +65,8 @@ def repo(request: pytest.FixtureRequest) -> str:
 
 
 def rows(tree: Path, count: int) -> None:
-    numbers = [f"sentence {number}" for number in range(count)]
+    # The Hub keeps a large file once; one that it has from another test would not be uploaded.
+    numbers = [f"sentence {number} of {tree}" for number in range(count)]
     pq.write_table(pa.table({"source": numbers, "target": numbers}), tree / "paraphrase" / "train.parquet")
 
 
@@ -186,29 +186,29 @@ def test_dry_run_writes_nothing(api: HfApi, to: Destination, folder: Path, repo:
     ],
 )
 def test_a_passing_failure_is_outlived(
-    api: HfApi, to: Destination, proxy: Proxy, folder: Path, repo: str, method: str, part: str, fault: Fault
+    api: HfApi, to: Destination, faults: Faults, folder: Path, method: str, part: str, fault: str
 ) -> None:
     repo = f"press/{method}-{part.strip('/').replace('/', '-') or 'lfs'}-{fault}"
-    proxy.rule = once(method, part, fault)
-    made = release(folder, repo, "dataset", "1.0.0", Destination(proxy.endpoint, to.token, local=True))
+    faults.rule = once(method, part, SPOILT[fault])
+    made = release(folder, repo, "dataset", "1.0.0", to)
+    assert any(asked == method and part in path for asked, path in faults.calls)
     assert made.uploaded
     assert tags(api, repo) == {"v1.0.0": made.commit}
     assert len(releases(api, repo)) == 1
 
 
 def test_a_commit_by_someone_else_in_between_is_no_harm(
-    api: HfApi, to: Destination, proxy: Proxy, folder: Path, repo: str
+    api: HfApi, to: Destination, faults: Faults, folder: Path, repo: str
 ) -> None:
     meddled: list[str] = []
 
-    def meddle(method: str, path: str) -> Fault:
+    def meddle(method: str, path: str) -> None:
         if method == "POST" and "/commit/" in path and not meddled:
             meddled.append(path)
             api.upload_file(path_or_fileobj=b"x", path_in_repo="x.txt", repo_id=repo, repo_type="dataset")
-        return "pass"
 
-    proxy.rule = meddle
-    made = release(folder, repo, "dataset", "1.0.0", Destination(proxy.endpoint, to.token, local=True))
+    faults.rule = meddle
+    made = release(folder, repo, "dataset", "1.0.0", to)
     assert meddled
     assert paths(api, repo, str(made.commit)) == {path for path, _ in made.files}
     assert next(commit.title for commit in api.list_repo_commits(repo, repo_type="dataset")) == "Release v1.0.0"
@@ -216,32 +216,33 @@ def test_a_commit_by_someone_else_in_between_is_no_harm(
 
 
 def test_a_release_killed_before_its_tag_is_completed(
-    api: HfApi, to: Destination, proxy: Proxy, folder: Path, repo: str
+    api: HfApi, to: Destination, faults: Faults, folder: Path, repo: str
 ) -> None:
     reached, killed = threading.Event(), threading.Event()
 
-    def hold(method: str, path: str) -> Fault:
+    def hold(method: str, path: str) -> Fault | None:
         if method == "POST" and "/tag/" in path:
             reached.set()
             killed.wait(30)
-            return "cut"
-        return "pass"
+            return Fault(hang_up=True)
+        return None
 
-    proxy.rule = hold
+    faults.rule = hold
     script = (
         "import os; from pathlib import Path; from lemonpress.hub.destination import Destination\n"
         "from lemonpress.hub.release import release\n"
         f"release(Path({str(folder)!r}), {repo!r}, 'dataset', '1.0.0',"
-        f" Destination({proxy.endpoint!r}, os.environ['WRITE_TOKEN'], True))"
+        f" Destination({to.endpoint!r}, os.environ['WRITE_TOKEN'], True))"
     )
     environment = {**os.environ, "WRITE_TOKEN": to.token or ""}
-    running = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
+    child = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
     try:
         assert reached.wait(60)
     finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
         killed.set()
+        faults.rule = None
     assert tags(api, repo) == {}
     completed = release(folder, repo, "dataset", "1.0.0", to)
     assert not completed.uploaded
@@ -251,15 +252,15 @@ def test_a_release_killed_before_its_tag_is_completed(
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads the argument lists of processes from /proc")
 def test_the_token_is_in_no_error_argument_or_environment(
-    to: Destination, proxy: Proxy, folder: Path, repo: str, capfd: pytest.CaptureFixture[str]
+    to: Destination, faults: Faults, folder: Path, repo: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token = to.token
     assert token is not None
     assert token not in repr(to)
     seen: list[bytes] = []
-    spoil = once("POST", "/tag/", "503")
+    spoil = once("POST", "/tag/", SPOILT["503"])
 
-    def look(method: str, path: str) -> Fault:
+    def look(method: str, path: str) -> Fault | None:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 line = (process / "cmdline").read_bytes()
@@ -269,11 +270,11 @@ def test_the_token_is_in_no_error_argument_or_environment(
                 continue  # it ended while we looked
         return spoil(method, path)
 
-    proxy.rule = look
-    release(folder, repo, "dataset", "1.0.0", Destination(proxy.endpoint, token, local=True))
+    faults.rule = look
+    release(folder, repo, "dataset", "1.0.0", to)
     for bad in ("hf_bad\ntoken", "hf_other"):
         with pytest.raises(UserError) as caught:
-            release(folder, repo, "dataset", "9.9.9", Destination(proxy.endpoint, bad, local=True))
+            release(folder, repo, "dataset", "9.9.9", Destination(to.endpoint, bad, local=True))
         assert "\n" not in str(caught.value)
         assert bad not in str(caught.value)
     assert seen

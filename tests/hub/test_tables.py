@@ -3,10 +3,9 @@
 import json
 from collections.abc import Callable
 
-from faulty import proxied
 from huggingface_hub import HfApi
 
-from lemonpress.hub.local.server import LocalHub
+from lemonpress.hub.local.faults import Fault, Faults
 
 OPEN = """
     from pathlib import Path
@@ -25,7 +24,7 @@ OPEN = """
 
 
 def test_cached_rows_of_another_revision_are_refused_when_the_hub_fails_midway(
-    hub: LocalHub, api: HfApi, client_environment: dict[str, str], in_process: Callable[..., str]
+    api: HfApi, faults: Faults, in_process: Callable[..., str]
 ) -> None:
     api.create_repo("press/moved", repo_type="dataset")
     commits = []
@@ -36,13 +35,11 @@ def test_cached_rows_of_another_revision_are_refused_when_the_hub_fails_midway(
         )
         api.create_tag("press/moved", tag=tag, repo_type="dataset")
         commits.append(str(api.dataset_info("press/moved", revision=tag).sha))
-    with proxied(hub.endpoint) as proxy:
-        client_environment["HF_ENDPOINT"] = proxy.endpoint
-        proxy.rule = lambda method, path: "cut" if commits[1] in path else "pass"
-        first, second = in_process(OPEN, publishes=False).splitlines()
-        assert first == f"['v1'] { ({'id': 'press/moved', 'commit': commits[0]}) }"
-        assert second == (
-            "datasets.0: press/moved: the Hub failed and another revision is cached; try again when the Hub answers"
-        )
-        proxy.rule = lambda method, path: "pass"
-        assert in_process(OPEN, publishes=False).splitlines()[1].startswith("['v2']")
+    faults.rule = lambda method, path: Fault(hang_up=True) if commits[1] in path else None
+    first, second = in_process(OPEN, publishes=False).splitlines()
+    assert first == f"['v1'] { ({'id': 'press/moved', 'commit': commits[0]}) }"
+    assert second == (
+        "datasets.0: press/moved: the Hub failed and another revision is cached; try again when the Hub answers"
+    )
+    faults.rule = None
+    assert in_process(OPEN, publishes=False).splitlines()[1].startswith("['v2']")

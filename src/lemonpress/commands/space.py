@@ -9,7 +9,6 @@ from lemonpress.assets import asset
 from lemonpress.errors import UserError
 
 _HOST = "127.0.0.1"
-_LOOPBACK = "127.0.0.1,localhost,::1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,14 +61,10 @@ def _endpoint(hub: str) -> str:
 
 
 def _environment(endpoint: str, port: int) -> dict[str, str]:
-    around = [os.environ[name] for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)][:1]
-    direct = ",".join([*around, _LOOPBACK])
     return {
         **os.environ,
         "HF_ENDPOINT": endpoint,
         "GRADIO_SERVER_NAME": _HOST,
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
-        "NO_PROXY": direct,
-        "no_proxy": direct,
     }

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from lemonpress.errors import UserError
 from lemonpress.home import home
+from lemonpress.hub.patience import limit_waiting
+from lemonpress.hub.scope import require_write
 
 PORT_VARIABLE = "LEMONPRESS_HUB_PORT"
 DEFAULT_PORT = 8765
@@ -27,16 +29,21 @@ class Destination:
     local: bool
 
 
-def destination(hub: str) -> Destination:
-    """Find the Hub that a recipe names, and a token for it.
+def destination(hub: str, namespace: str | None = None) -> Destination:
+    """Find the Hub that a recipe names, and a token for it that may write there.
+
+    From then on no call of this process to any Hub waits for ever.
 
     Args:
         hub: ``local`` finds or starts the local Hub of ``home()/hub`` at port ``$LEMONPRESS_HUB_PORT`` (default
             8765); an http or https address takes the token from ``HF_TOKEN`` or the Hub's token file.
+        namespace: User or organisation that is to own the releases; None asks only for a token that may write at all.
 
     Raises:
-        UserError: No address, no token or one the Hub does not know, a Hub that is away, or a port in use.
+        UserError: No address, no token, one the Hub does not know or that may not write to the namespace, a Hub that
+            is away, or a port in use.
     """
+    limit_waiting()
     if hub == "local":
         return _local()
     try:
@@ -48,7 +55,7 @@ def destination(hub: str) -> Destination:
     if address.username or address.password:
         raise UserError("hub: the address holds a user or password; remove it and put the token in HF_TOKEN")
     to = Destination(hub.rstrip("/"), _users_token(hub), is_loopback(hub))
-    _check_token(to)
+    _check_token(to, namespace)
     return to
 
 
@@ -74,23 +81,39 @@ def _local() -> Destination:
     return Destination(hub.endpoint, hub.token, local=True)
 
 
-def _check_token(to: Destination) -> None:
-    """Fail before any work where the Hub is away or does not know the token."""
+def _check_token(to: Destination, namespace: str | None) -> None:
+    """Fail before any work where the Hub is away, does not know the token or does not let it write."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
 
     try:
-        HfApi(endpoint=to.endpoint, token=to.token).whoami()
+        who: object = HfApi(endpoint=to.endpoint, token=to.token).whoami()
+    except OfflineModeIsEnabled:
+        raise UserError(f"hub: HF_HUB_OFFLINE is set; unset it to reach {to.endpoint}") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
-        raise UserError(
-            f"hub: {to.endpoint} answers {status} to the token; set HF_TOKEN to one that may write"
-        ) from None
+        if status in (401, 403):
+            said = f"answers {status} to the token; set HF_TOKEN to one that may write"
+        else:
+            said = f"answers {status} when asked whose the token is; check the address, or try again later"
+        raise UserError(f"hub: {to.endpoint} {said}") from None
     except (httpx.HTTPError, OSError) as error:
         raise UserError(
             f"hub: {to.endpoint} cannot be reached ({type(error).__name__}); check address and network"
         ) from None
+    except ValueError:
+        raise UserError(f"hub: {to.endpoint} answers as no Hub does; check the address") from None
+    require_write(who, None if _is_local_hub(to, who) else namespace, to.endpoint)
+
+
+def _is_local_hub(to: Destination, who: object) -> bool:
+    """Whether it is one of our own, whose owner writes to every namespace."""
+    if not to.local:
+        return False
+    from lemonpress.hub.local.store import OWNER
+
+    return isinstance(who, dict) and who.get("name") == OWNER
 
 
 def _users_token(hub: str) -> str:

@@ -1,4 +1,4 @@
-"""Calls of a Hub that are repeated while they fail for reasons that pass: rate limits, server errors, cut connections."""
+"""Calls of a Hub, repeated while they fail for reasons that pass: rate limits, server errors, cut connections."""
 
 import json
 import sys
@@ -10,6 +10,8 @@ T = TypeVar("T")
 
 _DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LONGEST_PAUSE = 60.0
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 180.0  # a commit of many files takes a Hub a minute or two
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -32,6 +34,26 @@ def patiently(call: Callable[[], T], also: int | None = None) -> T:
             print(f"{_reason(error)}; trying again in {pause:g} s", file=sys.stderr)
             time.sleep(pause)
     return call()
+
+
+def limit_waiting() -> None:
+    """Let no call of this process's client wait for ever; a call that does not answer in time fails as if cut."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+    from huggingface_hub.utils._http import default_client_factory
+
+    limits = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS).as_dict()
+
+    def limit(request: "httpx.Request") -> None:
+        # The client asks for no limit at some calls, which would win over a limit of the session.
+        request.extensions["timeout"] = limits
+
+    def limited() -> "httpx.Client":
+        client = default_client_factory()
+        client.event_hooks["request"].append(limit)
+        return client
+
+    set_client_factory(limited)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,12 +7,12 @@ The token comes in with the request and never goes out.
 import json
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lemonpress.errors import UserError
-from lemonpress.hub.patience import causes, patiently
+from lemonpress.hub.patience import causes, limit_waiting, patiently
 from lemonpress.hub.tree import HUBS_OWN, LocalFile, list_remote, tree_digest
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Request:
     """What to release, and where."""
 
     endpoint: str
-    token: str | None
+    token: str | None = field(repr=False)
     repo_id: str
     repo_type: str
     tag: str
@@ -50,6 +50,7 @@ def main() -> int:
     """Carry out the request on standard input."""
     data: dict[str, Any] = json.load(sys.stdin)
     request = Request(**{**data, "files": tuple(LocalFile(**file) for file in data["files"])})
+    limit_waiting()
     try:
         answer = publish(request)
     except Exception as error:
@@ -189,13 +190,15 @@ def _refusal(error: Exception, request: Request) -> str | None:
                     f"{request.endpoint} does not let this token write to {request.repo_id} ({status}); "
                     "use a token with write access to that namespace"
                 )
-            said = cause.server_message or _one_line(cause)
+            said = cause.server_message or str(cause).partition("\nFor more information")[0]
             return (
                 f"{request.endpoint} refused the release of {request.repo_id} ({status}: {_one_line(said)}); {again}"
             )
         if isinstance(cause, OfflineModeIsEnabled):
             return f"HF_HUB_OFFLINE is set, so {request.repo_id} cannot be released to {request.endpoint}; unset it"
-        if isinstance(cause, httpx.TransportError | json.JSONDecodeError):
+        if isinstance(cause, json.JSONDecodeError):
+            return f"{request.endpoint} does not answer as a Hub does; check the address, then {again}"
+        if isinstance(cause, httpx.TransportError):
             return f"{request.endpoint} cannot be reached ({type(cause).__name__}); check the address, then {again}"
     return None
 

@@ -2,20 +2,23 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lemonpress.console import LOOPBACK
 from lemonpress.errors import UserError
 from lemonpress.home import home
-from lemonpress.hub.checks import RepoType, check_release
+from lemonpress.hub import versions
+from lemonpress.hub.checks import RepoType, check_release, front_matter
 from lemonpress.hub.destination import Destination
+from lemonpress.hub.plan import Plan
 from lemonpress.hub.publish import Answer, Request
-from lemonpress.hub.tree import read_tree
+from lemonpress.hub.tree import LocalFile, read_tree
 
 _PAGE_PREFIX: dict[RepoType, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
+_SOON_SENT = 16 << 20  # bytes: below, the client's progress bars are gone before anybody reads them
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Release:
         url: Page of the repository.
         uploaded: Whether this call wrote a commit; False where the content was there already.
         files: Path and size in bytes of every file.
+        plan: What it changes of the version before, where that was asked.
     """
 
     repo_id: str
@@ -39,10 +43,29 @@ class Release:
     url: str
     uploaded: bool
     files: tuple[tuple[str, int], ...]
+    plan: Plan | None = None
+
+    @property
+    def state(self) -> str:
+        """released, unchanged, or of a dry run what it would be, for people."""
+        return "released" if self.uploaded else "unchanged" if self.commit else "would be released"
+
+
+def page(to: Destination, repo_type: RepoType, repo_id: str) -> str:
+    """The address of a repository's page."""
+    return f"{to.endpoint}/{_PAGE_PREFIX[repo_type]}{repo_id}"
 
 
 def release(
-    folder: Path, repo_id: str, repo_type: RepoType, version: str, to: Destination, *, dry_run: bool = False
+    folder: Path,
+    repo_id: str,
+    repo_type: RepoType,
+    version: str,
+    to: Destination,
+    *,
+    dry_run: bool = False,
+    files: tuple[LocalFile, ...] | None = None,
+    planned: Plan | None = None,
 ) -> Release:
     """Publish a folder as one version of a repository and read it back.
 
@@ -56,18 +79,21 @@ def release(
         version: Semantic version such as ``1.0.0``; the tag is ``v1.0.0``.
         to: The Hub.
         dry_run: Check everything and ask the Hub about the tag, but write nothing.
+        files: The folder's files and their digests, where they are known already and the folder was checked.
+        planned: What the release changes, to hand on.
 
     Raises:
         UserError: The folder may not leave, the tag exists with other content, the token may not write, or the Hub
             cannot be reached or keeps refusing.
         RuntimeError: The Hub shows other content than was sent, or the publishing process ended early.
     """
-    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        raise UserError(f"version: {version!r} is no semantic version; write it as 1.0.0")
+    versions.parse(version)
     if repo_id.count("/") != 1:
         raise UserError(f"{repo_id}: is no repository; write namespace/name")
-    files = read_tree(folder)
-    card = check_release(folder, repo_type, [file.path for file in files])
+    if files is None:
+        files = read_tree(folder)
+        check_release(folder, repo_type, [file.path for file in files])
+    card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
     request = Request(
         endpoint=to.endpoint,
         token=to.token,
@@ -79,15 +105,16 @@ def release(
         space_sdk=card["sdk"] if repo_type == "space" else None,
         dry_run=dry_run,
     )
-    answer = _publish(request, _environment(to))
+    answer = _publish(request, _environment(to, quiet=sum(file.size for file in files) < _SOON_SENT))
     return Release(
         repo_id=repo_id,
         repo_type=repo_type,
         tag=request.tag,
         commit=answer.commit,
-        url=f"{to.endpoint}/{_PAGE_PREFIX[repo_type]}{repo_id}",
+        url=page(to, repo_type, repo_id),
         uploaded=answer.uploaded,
         files=tuple((file.path, file.size) for file in files),
+        plan=planned,
     )
 
 
@@ -115,7 +142,7 @@ def _publish(request: Request, environment: dict[str, str]) -> Answer:
     return answer
 
 
-def _environment(to: Destination) -> dict[str, str]:
+def _environment(to: Destination, quiet: bool) -> dict[str, str]:
     own = {"HF_HUB_OFFLINE"} if not to.local else set()
     environment = {
         name: value
@@ -129,8 +156,10 @@ def _environment(to: Destination) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     }
+    if quiet:
+        environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     if to.local:
         # The local Hub takes uploads over LFS; the client never falls back from Xet by itself.
         environment["HF_HUB_DISABLE_XET"] = "1"
-        environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1,localhost,::1"
+        environment["NO_PROXY"] = environment["no_proxy"] = ",".join(LOOPBACK)
     return environment

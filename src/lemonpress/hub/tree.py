@@ -80,7 +80,7 @@ def read_tree(folder: Path) -> tuple[LocalFile, ...]:
         if file.is_symlink():
             raise UserError(f"{path}: is a link; put the file itself into the release")
         if not file.is_dir():
-            files.append(_digest(file, path))
+            files.append(digest_file(file, path))
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -90,7 +90,8 @@ def tree_digest(files: Iterable[LocalFile]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _digest(file: Path, path: str) -> LocalFile:
+def digest_file(file: Path, path: str) -> LocalFile:
+    """Digest one file, which the release names by this path."""
     size = file.stat().st_size
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)

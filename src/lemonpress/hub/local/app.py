@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lemonpress.hub.local import routes_files, routes_git, routes_lfs, routes_pages, routes_repos
+from lemonpress.hub.local import routes_collections, routes_files, routes_git, routes_lfs, routes_pages, routes_repos
 from lemonpress.hub.local.errors import HubError, repo_not_found
 from lemonpress.hub.local.requests import Caller, caller, store_of
 from lemonpress.hub.local.store import Store
@@ -119,6 +119,7 @@ def build_app(store: Store) -> ASGIApp:
         *routes_repos.ROUTES,
         *routes_git.ROUTES,
         *routes_files.ROUTES,
+        *routes_collections.ROUTES,
         Route("/api/{kind:kind}/{name}", no_namespace),
         Route("/api/{kind:kind}/{name}/revision/{revision}", no_namespace),
         Route("/{name}/resolve/{revision}/{path:path}", no_namespace),

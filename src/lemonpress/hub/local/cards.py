@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+# YAML that refers to itself, has a key that JSON has not, names a day that is none, or nests without end.
+_UNREADABLE = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 _SPACE_SDKS = ("gradio", "streamlit", "docker", "static")
 _TEXTS = ("license_name", "pretty_name", "library_name", "pipeline_tag", "title", "app_file", "short_description")
 _TEXT_LISTS = (
@@ -41,12 +43,10 @@ def metadata(text: str) -> dict[str, Any]:
     block = split_card(text)[0]
     try:
         found = yaml.safe_load(block) if block else None
-    except yaml.YAMLError:
+        plain = json.loads(json.dumps(found, default=str))
+    except _UNREADABLE:
         return {}
-    if not isinstance(found, dict):
-        return {}
-    plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
-    return plain
+    return plain if isinstance(plain, dict) else {}
 
 
 def problems(text: str, kind: str) -> tuple[list[str], list[str]]:
@@ -64,7 +64,7 @@ def problems(text: str, kind: str) -> tuple[list[str], list[str]]:
         return [], ["empty or missing yaml metadata in repo card"]
     try:
         found = yaml.safe_load(block)
-    except yaml.YAMLError as error:
+    except _UNREADABLE as error:
         return [f"Bad YAML in the metadata block: {' '.join(str(error).split())}"], []
     if found is None:
         return [], ["empty or missing yaml metadata in repo card"]

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from lemonpress.errors import UserError
 from lemonpress.hub.local.app import build_app, is_loopback, root_id
+from lemonpress.hub.local.faults import Faults, OpenTransport
 from lemonpress.hub.local.store import open_store, read_or_make_token
 
 _START_SECONDS = 60.0
@@ -51,19 +52,20 @@ def serve(root: Path, host: str = "127.0.0.1", port: int = 8765) -> None:
 
 
 @contextmanager
-def running(root: Path, port: int = 0) -> Iterator[LocalHub]:
+def running(root: Path, port: int = 0, faults: Faults | None = None) -> Iterator[LocalHub]:
     """Serve a folder from a thread of this process while the block runs.
 
     Args:
         root: folder of the Hub; made if missing.
         port: port to listen on; 0 for any free one.
+        faults: what shall go wrong with requests, in tests of what talks to a Hub; None for nothing.
 
     Raises:
         UserError: as ``serve`` does.
     """
     with _root_lock(root), _listen("127.0.0.1", port) as listener:
         hub = _hub(root, listener)
-        server = _uvicorn(root)
+        server = _uvicorn(root, faults)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="local-hub")
         thread.start()
         try:
@@ -165,9 +167,11 @@ def _hub(root: Path, listener: socket.socket) -> LocalHub:
     return LocalHub(f"http://{f'[{host}]' if ':' in host else host}:{port}", read_or_make_token(root), root)
 
 
-def _uvicorn(root: Path) -> uvicorn.Server:
+def _uvicorn(root: Path, faults: Faults | None = None) -> uvicorn.Server:
+    app = build_app(open_store(root))
     config = uvicorn.Config(
-        build_app(open_store(root)),
+        app if faults is None else faults.over(app),
+        http="auto" if faults is None else OpenTransport,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -58,7 +58,8 @@ class Store:
     """A Hub's folder, opened by ``open_store``; one server at a time uses it."""
 
     root: Path
-    token: str
+    token: str = field(repr=False)
+    collections_lock: threading.Lock = field(default_factory=threading.Lock)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _locks: dict[RepoId, threading.RLock] = field(default_factory=dict)
 
@@ -115,7 +116,7 @@ class Store:
             builder.insert(".gitattributes", git.create_blob(attributes.encode()), pygit2.enums.FileMode.BLOB)
             git.create_commit("refs/heads/main", signature(), signature(), "initial commit", builder.write(), [])
             settings = Settings(timestamp(datetime.now(UTC)), private, sdk=sdk)
-            _write_atomically(draft / _SETTINGS, json.dumps(asdict(settings)))
+            write_atomically(draft / _SETTINGS, json.dumps(asdict(settings)))
             folder.parent.mkdir(parents=True, exist_ok=True)
             draft.rename(folder)
             self._moved(repo).unlink(missing_ok=True)
@@ -139,7 +140,7 @@ class Store:
             self._folder(target).parent.mkdir(parents=True, exist_ok=True)
             self._folder(source).rename(self._folder(target))
             self._moved(target).unlink(missing_ok=True)
-            _write_atomically(self._moved(source), target.full)
+            write_atomically(self._moved(source), target.full)
 
     def change(self, repo: RepoId, private: bool | None, gated: Literal["auto", "manual", False] | None) -> None:
         """Change settings of an existing repository; None leaves one as it is."""
@@ -148,7 +149,7 @@ class Store:
             settings = Settings(**json.loads(path.read_text()))
             settings = settings if private is None else replace(settings, private=private)
             settings = settings if gated is None else replace(settings, gated=gated)
-            _write_atomically(path, json.dumps(asdict(settings)))
+            write_atomically(path, json.dumps(asdict(settings)))
 
 
 def open_store(root: Path) -> Store:
@@ -169,11 +170,12 @@ def read_or_make_token(root: Path) -> str:
     """The Hub's token, readable by its owner alone."""
     path = root / "token"
     if not path.exists():
-        _write_atomically(path, f"hf_local_{secrets.token_hex(20)}")
+        write_atomically(path, f"hf_local_{secrets.token_hex(20)}")
     return path.read_text().strip()
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that only the owner reads: all of it or nothing."""
     draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
