@@ -152,7 +152,7 @@ def test_a_release_has_the_configuration_and_names_the_parser(tmp_path: Path, ho
     built = build_corpus(run, "clean", press(run))
     with running(tmp_path / "hub") as hub:
         to = Destination(hub.endpoint, hub.token, local=True)
-        made = release_corpus(run, "clean", built.corpus, built.funnel, to)
+        made = release_corpus(run, "clean", built, to)
         script = f"""
 import json
 from datasets import load_dataset

@@ -1,20 +1,29 @@
 """A corpus: splits by context, distinct pairs, a bounded seeded sample of what was rejected."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lemonpress.building import build_corpus
 from lemonpress.corpora import SPLITS, Corpus, assemble, split_of
 from lemonpress.engine.store import Output, Shard, Stage, Store
-from lemonpress.recipes import DeduplicationSettings
-from lemonpress.rows import JUDGED, REJECTED, content_id, corpus_schema
+from lemonpress.errors import UserError
+from lemonpress.personal_data import KINDS
+from lemonpress.pressing import Pool, Run, press, score
+from lemonpress.recipes import DeduplicationSettings, load_recipe
+from lemonpress.rows import JUDGED, RAW, REJECTED, SENTENCES, content_id, corpus_schema
+from one_line import one_line
 
 SCHEMA = corpus_schema([("toy", "a number")])
 
@@ -44,13 +53,18 @@ def put_together(
     rows: int = 5,
     seed: int = 0,
     deduplicate: DeduplicationSettings | None = None,
+    holdout: float = 0.2,
+    drop: bool = False,
+    raw: Sequence[Shard] = (),
 ) -> Corpus:
-    return assemble(shards, folder, "paraphrase", SCHEMA, 0.2, rows, seed, deduplicate)
+    return assemble(
+        shards, folder, "paraphrase", SCHEMA, holdout, rows, seed, deduplicate, drop_personal=drop, raw=raw
+    )
 
 
 def many(folder: Path, count: int = 300) -> list[Shard]:
     rows = [kept(f"source {n}", f"target {n}", content_id(str(n // 3))) for n in range(count)]
-    bad = [rejected(f"source {n}", f"bad {n}", ("rouge_l", "numbers")[n % 2]) for n in range(count)]
+    bad = [rejected(f"other {n}", f"bad {n}", ("rouge_l", "numbers")[n % 2]) for n in range(count)]
     return [shard(folder, rows[start : start + 100], bad[start : start + 100]) for start in range(0, count, 100)]
 
 
@@ -101,10 +115,19 @@ def test_a_pair_of_several_contexts_stands_once_where_it_came_first(tmp_path: Pa
 
 
 def rejected_rows(corpus: Corpus) -> list[dict[str, Any]]:
-    table = pa.parquet.read_table(corpus.folder / "rejected" / "train.parquet")
-    assert table.schema.equals(REJECTED, check_metadata=True)
-    assert table.num_rows == corpus.rejected
-    return list(table.to_pylist())
+    return [row for rows in shown(corpus, "rejected", REJECTED, corpus.rejected).values() for row in rows]
+
+
+def shown(
+    corpus: Corpus, config: str, schema: pa.Schema, counts: Mapping[str, int]
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each split that has any; there is no file of the others."""
+    tables = {split: corpus.read(split, config) for split in SPLITS if corpus.file(split, config).exists()}
+    for table in tables.values():
+        assert table.schema.equals(schema)
+        assert [column.metadata for column in table.schema] == [column.metadata for column in schema]
+    assert {split: table.num_rows for split, table in tables.items()} == {s: n for s, n in counts.items() if n}
+    return {split: table.to_pylist() for split, table in tables.items()}
 
 
 @pytest.mark.parametrize("most", [0, 1, 7, 1000])
@@ -131,8 +154,12 @@ def test_the_same_shards_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
     one, again = (put_together(shards, tmp_path / name, seed=3) for name in ("one", "again"))
     other = put_together(shards, tmp_path / "other", seed=4)
     assert content(one) == content(again)
-    assert len(content(one)) == 4
-    assert {name for name in content(one) if content(one)[name] != content(other)[name]} == {"rejected/train.parquet"}
+    assert set(content(one)) == {
+        f"{config}/{split}.parquet" for config in ("paraphrase", "rejected") for split in SPLITS
+    }
+    differing = {name for name in content(one) if content(one)[name] != content(other)[name]}
+    assert differing
+    assert all(name.startswith("rejected/") for name in differing)
 
 
 def test_the_sample_of_rejected_pairs_does_not_depend_on_the_order_of_shards(tmp_path: Path) -> None:
@@ -190,7 +217,7 @@ def test_duplicates_of_the_whole_corpus_are_dropped_and_shown_as_rejected(tmp_pa
         (DeduplicationSettings(), letter | {longer}, {"exact": 3.0, "near": 0.0}),
         (DeduplicationSettings(near=0.7), letter, {"exact": 3.0, "near": 1.0}),
     ):
-        corpus = put_together(shards, tmp_path / "corpus", 10, 0, deduplicate)
+        corpus = put_together(shards, tmp_path / "corpus", 10, 0, deduplicate, holdout=0)
         assert written(corpus) == rows
         assert corpus.statistics["pairs"] == len(rows)
         found = {label: number for label, number in corpus.statistics.items() if "duplicates" in label}
@@ -221,3 +248,221 @@ def test_the_sizes_of_diversity_groups_are_among_the_figures(tmp_path: Path) -> 
         assert tuple(found[name] for name in names) == figures
     plain = put_together([], tmp_path / "plain").statistics
     assert not any("group" in label for label in plain)
+
+
+TEST, VALIDATION, TRAIN = (
+    next(key for key in map(content_id, map(str, range(99))) if split_of(key, 0.2) == split)
+    for split in ("test", "validation", "train")
+)
+
+
+def test_a_sentence_of_a_held_out_split_is_in_no_other(tmp_path: Path) -> None:
+    rows = [
+        kept("shared", "only train", TRAIN),
+        kept("train", "shared", TRAIN),
+        kept("train", "of validation", TRAIN),
+        kept("train", "also train", TRAIN),
+        kept("validation", "shared", VALIDATION),
+        kept("of validation", "its own", VALIDATION),
+        # Left out, so its sentence is free.
+        kept("shared", "also train", VALIDATION),
+        kept("shared", "test", TEST),
+    ]
+    corpus = put_together([shard(tmp_path, rows)], tmp_path / "corpus")
+    found = {split: [(row["source"], row["target"]) for row in corpus.read(split).to_pylist()] for split in SPLITS}
+    assert found == {
+        "train": [("train", "also train")],
+        "validation": [("of validation", "its own")],
+        "test": [("shared", "test")],
+    }
+    assert corpus.statistics["pairs left out, sentence in a held-out split"] == 5
+    whole = put_together([shard(tmp_path, rows)], tmp_path / "whole", holdout=0)
+    assert whole.rows["train"] == len(rows)
+    assert whole.statistics["pairs left out, sentence in a held-out split"] == 0
+
+
+def test_rejected_pairs_give_way_to_kept_ones_and_then_train_to_test(tmp_path: Path) -> None:
+    good = [kept("train", "x", TRAIN), kept("test", "y", TEST)]
+    rows = [("train", "1", TEST), ("test", "2", TRAIN), ("3", "4", TRAIN), ("4", "5", TEST), ("test", "train", TEST)]
+    bad = [{**rejected(source, target), "context_id": context} for source, target, context in rows]
+    corpus = put_together([shard(tmp_path, good, bad)], tmp_path / "corpus")
+    assert corpus.rows == {"train": 1, "validation": 0, "test": 1}
+    pairs = {
+        split: [(row["source"], row["target"]) for row in of_split]
+        for split, of_split in shown(corpus, "rejected", REJECTED, corpus.rejected).items()
+    }
+    assert pairs == {"test": [("4", "5")]}
+
+
+SECRET = "Write to ann@example.org about it."
+TEXTS = st.sampled_from([*"abcdefghijkl", SECRET])
+PLACES = [content_id(str(number)) for number in range(12)]
+PAIRS = st.tuples(TEXTS, TEXTS, st.sampled_from(PLACES))
+POOLS = st.tuples(
+    st.sampled_from(PLACES), st.sampled_from(["Once.", SECRET]), st.lists(TEXTS, unique=True, max_size=4)
+)
+
+
+def pool_shard(folder: Path, rows: Sequence[tuple[str, str, list[str]]]) -> Shard:
+    table = pa.Table.from_pylist(
+        [
+            {
+                "context_id": key,
+                "context": context,
+                "domain": "toy",
+                "sentences": texts,
+                "counts": list(range(1, len(texts) + 1)),
+                "sampled": 10,
+                "dropped": [],
+            }
+            for key, context, texts in rows
+        ],
+        schema=SENTENCES,
+    )
+    key = str(sum(1 for _ in folder.glob("shards/pool/*")))
+    return Store(folder / "shards").write(Stage("pool", 1, {}), key, Output({"sentences": table}, {"rows": len(rows)}))
+
+
+def everything(corpus: Corpus) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    pairs = {split: corpus.read(split).to_pylist() for split in SPLITS if corpus.rows[split]}
+    bad = shown(corpus, "rejected", REJECTED, corpus.rejected)
+    return {"paraphrase": pairs, "rejected": bad, "raw": shown(corpus, "raw", RAW, corpus.raw) if corpus.raw else {}}
+
+
+def texts_of(row: Mapping[str, Any]) -> list[str]:
+    return [row["context"], *row["sentences"]] if "sentences" in row else [row["source"], row["target"]]
+
+
+def plainly_kept(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The pairs that stay, the slow way: test, then validation, then train, each but what earlier ones hold."""
+    taken: set[str] = set()
+    left: set[tuple[str, str, str]] = set()
+    for split in ("test", "validation", "train"):
+        here = [row for row in rows if split_of(row[2], 0.2) == split and not {row[0], row[1]} & taken]
+        left.update(here)
+        taken |= {text for row in here for text in row[:2]}
+    first: dict[tuple[str, str], str] = {}
+    for source, target, context in rows:
+        if (source, target, context) in left:
+            first.setdefault((source, target), context)
+    return [(source, target, context) for (source, target), context in first.items()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(PAIRS, max_size=14), st.lists(PAIRS, max_size=10), st.lists(POOLS, max_size=6), st.booleans(), st.data()
+)
+def test_whatever_the_shards_no_context_and_no_sentence_is_in_two_splits(
+    good: list[tuple[str, str, str]],
+    bad: list[tuple[str, str, str]],
+    pools: list[tuple[str, str, list[str]]],
+    drop: bool,
+    data: st.DataObject,
+) -> None:
+    def parts(rows: Sequence[Any]) -> list[Sequence[Any]]:
+        cut = data.draw(st.integers(0, len(rows)))
+        return [rows[:cut], rows[cut:]]
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def made(place: str, *, cut: bool, raw: bool = True) -> Corpus:
+            goods, bads, lists = [parts(rows) if cut else [rows] for rows in (good, bad, pools)]
+            pairs = [
+                shard(
+                    folder,
+                    [kept(*row) for row in one],
+                    [{**rejected(a, b, "nu" if a < b else "mu"), "context_id": key} for a, b, key in other],
+                )
+                for one, other in zip(goods, bads, strict=True)
+            ]
+            shards = [pool_shard(folder, rows) for rows in lists] if raw else []
+            return put_together(pairs, folder / place, 100, 0, drop=drop, raw=shards)
+
+        corpus = made("whole", cut=False)
+        found = everything(corpus)
+        of_contexts: dict[str, set[str]] = {}
+        of_texts: dict[str, set[str]] = {}
+        for splits in found.values():
+            for split, rows in splits.items():
+                for row in rows:
+                    of_contexts.setdefault(row["context_id"], set()).add(split)
+                    for text in texts_of(row)[1 if "context" in row else 0 :]:
+                        of_texts.setdefault(text, set()).add(split)
+        assert all(splits == {split_of(key, 0.2)} for key, splits in of_contexts.items())
+        assert all(len(splits) == 1 for splits in of_texts.values())
+        for config in ("paraphrase", "rejected"):
+            ids = [row["id"] for rows in found[config].values() for row in rows]
+            assert len(set(ids)) == len(ids)
+        sound = [row for row in good if not (drop and SECRET in row)]
+        written = {
+            tuple(row[name] for name in ("source", "target", "context_id"))
+            for row in chain.from_iterable(found["paraphrase"].values())
+        }
+        assert written == set(plainly_kept(sound))
+
+        rows = [texts_of(row) for splits in found.values() for rows in splits.values() for row in rows]
+        secrets = sum(SECRET in texts for texts in rows)
+        assert corpus.personal == {**dict.fromkeys(KINDS, 0), "e-mail address": secrets}
+        assert corpus.withheld == ({**corpus.personal, "e-mail address": len(good) - len(sound)} if drop else {})
+        assert not (drop and secrets)
+
+        again = made("parts", cut=True)
+        assert everything(again) == found
+        assert replace(again, folder=corpus.folder) == corpus
+        assert not corpus.raw or {row["context_id"] for rows in found["raw"].values() for row in rows} == {
+            key for key, context, _ in pools if not (drop and context == SECRET)
+        }
+        without = made("without", cut=False, raw=False)
+        assert everything(without) == {**found, "raw": {}}
+
+
+def test_the_pool_is_published_as_it_was(tmp_path: Path) -> None:
+    pools = [(TRAIN, "One.", ["a", "b", "c"]), (TEST, "Two.", ["b", "d", "e"]), (VALIDATION, "Three.", [])]
+    good = shard(tmp_path, [kept("e", "f", TRAIN), kept("c", "g", TEST)])
+    corpus = put_together([good], tmp_path / "corpus", raw=[pool_shard(tmp_path, pools)])
+    lists = {
+        split: [(row["context"], row["sentences"], row["counts"]) for row in rows]
+        for split, rows in shown(corpus, "raw", RAW, corpus.raw).items()
+    }
+    assert lists == {
+        "train": [("One.", ["a"], [1])],
+        "validation": [("Three.", [], [])],
+        "test": [("Two.", ["b", "d"], [1, 2])],
+    }
+    figures = {label: value for label, value in corpus.statistics.items() if label.startswith("raw")}
+    assert figures == {"raw contexts": 3, "raw sentences": 3, "raw sentences left out, in another split": 3}
+
+
+PAIRS_RECIPE = """
+name: pools
+contexts:
+  bank: {source: pairs, path: %s, licence: cc0-1.0}
+corpora:
+  clean: {task: paraphrase, critics: [{critic: length, min: 0.1, max: 10}]}
+"""
+
+
+def test_pools_that_were_sampled_are_published_and_existing_pairs_are_not(tmp_path: Path, home: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(json.dumps({"source": "It rained.", "target": "Rain fell."}) + "\n", encoding="utf-8")
+    file = tmp_path / "recipe.yaml"
+    file.write_text(PAIRS_RECIPE % pairs, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load_recipe(file, ["corpora.clean.raw=true"])
+    assert "corpora.clean.raw: every pool is one of existing pairs; remove raw" in one_line(error)
+
+    run = Run.open(load_recipe(file))
+    plain = run.recipe.corpora["clean"]
+    assert not {"raw", "personal_data"} & set(plain.model_dump(mode="json"))
+    told = plain.model_copy(update={"raw": True, "personal_data": "drop"})
+    assert told.model_dump(mode="json").items() >= {"raw": True, "personal_data": "drop"}.items()
+    run = replace(run, recipe=run.recipe.model_copy(update={"corpora": {"clean": told}}))
+    shards = [pool_shard(tmp_path, [(TRAIN, "Once.", ["One came.", SECRET, "Two came."])])]
+    sampled = Pool("own", [], shards, score(run, shards, "pool", "own"), "pool")
+    corpus = build_corpus(run, "clean", [*press(run), sampled]).corpus
+    raw = shown(corpus, "raw", RAW, corpus.raw)
+    assert [row["sentences"] for rows in raw.values() for row in rows] == [["One came.", "Two came."]]
+    sources = {row["source"] for split in SPLITS for row in corpus.read(split).to_pylist()}
+    assert sources == {"It rained.", "One came.", "Two came."}
+    assert corpus.withheld["e-mail address"] == 4

@@ -77,12 +77,12 @@ def test_a_release_carries_the_report_and_a_second_one_is_unchanged(tmp_path: Pa
     built = build_corpus(run, "clean", press(run))
     with running(tmp_path / "hub") as hub:
         to = Destination(hub.endpoint, hub.token, local=True)
-        made = release_corpus(run, "clean", built.corpus, built.funnel, to)
+        made = release_corpus(run, "clean", built, to)
         for shard in (run.folder / "shards" / "reports").iterdir():  # the report itself repeats, not only its copy
             for file in shard.iterdir():
                 file.unlink()
             shard.rmdir()
-        again = release_corpus(run, "clean", built.corpus, built.funnel, to)
+        again = release_corpus(run, "clean", built, to)
         card, report = (
             Path(
                 hf_hub_download(
@@ -99,6 +99,6 @@ def test_a_release_carries_the_report_and_a_second_one_is_unchanged(tmp_path: Pa
     assert made.uploaded
     assert (again.uploaded, again.commit) == (False, made.commit)
     assert {"report.json", "histograms.png", "scores.png"} <= {path for path, _ in made.files}
-    assert "## Measured" in card
+    assert "## How good it is" in card
     assert "![Histograms of clean](histograms.png)" in card
     assert from_json(report).corpora[0].name == "clean"

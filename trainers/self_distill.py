@@ -29,14 +29,14 @@ def _rounds(args: argparse.Namespace) -> int:
     from lemonpress.hub.destination import destination
     from lemonpress.pipeline import preflight, publish_rounds, publish_student_base, require_rows
     from lemonpress.pressing import Run, press
-    from lemonpress.publishing import release_corpus
+    from lemonpress.publishing import collect, release_corpus
 
     recipe = recipe_from_arguments(args)
     if recipe.student is None or recipe.self_distillation is None:
         raise UserError(f"{args.config}: needs the sections student and self_distillation")
     run = Run.open(recipe)
     preflight(run)
-    to = destination(recipe.hub)
+    to = destination(recipe.hub, recipe.namespace)
     with sole_run(run.folder):
         base = publish_student_base(run, to)
         pools = press(run)
@@ -59,9 +59,11 @@ def _rounds(args: argparse.Namespace) -> int:
         if done.stopped:
             print(f"stopped in {done.stopped}")
         if recipe.self_distillation.release:
-            corpora = [release_corpus(run, name, one.corpus, one.funnel, to) for name, one in built.items()]
-            for release in publish_rounds(run, base, student, done, corpora, to):
-                print(f"{'released' if release.uploaded else 'unchanged'}: {release.url} {release.tag}")
+            corpora = [release_corpus(run, name, one, to) for name, one in built.items()]
+            rounds = publish_rounds(run, base, student, done, corpora, to)
+            for release in rounds:
+                print(f"{release.state}: {release.url} {release.tag}")
+            collect(recipe, [*corpora, *rounds], to)
     return 0
 
 

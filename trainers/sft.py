@@ -33,7 +33,14 @@ def main() -> int:
 def _train(argv: Sequence[str]) -> int:
     from lemonpress.engine.store import sole_run
     from lemonpress.hub.destination import destination
-    from lemonpress.publishing_students import publish_base, release_trained, resolve_base, training_facts
+    from lemonpress.licences import combine
+    from lemonpress.publishing_students import (
+        publish_base,
+        release_trained,
+        resolve_base,
+        trained_parts,
+        training_facts,
+    )
     from lemonpress.students.arguments import parse, recorded, student_settings, training_data
     from lemonpress.students.datasets import read_training_files
     from lemonpress.students.settings import changed_fields
@@ -49,11 +56,13 @@ def _train(argv: Sequence[str]) -> int:
     train, validation = training_data(args)
     model = resolve_base(args.model or "", args.model_revision, "model")
     check_kind(language_model_kind(model, "model"), settings, config)
+    if args.release:
+        combine(trained_parts(model, [(one.path, one.licence) for one in train]), "datasets")
     with sole_run(out):
         rows = read_training_files(train, validation, config.seed, out)
         for line in rows.report():
             print(line)
-        to = destination(args.hub if args.release else "local")
+        to = destination(args.hub if args.release else "local", args.namespace)
         # A base out of a package is released with its student; until then it lies on the local Hub.
         base = publish_base(model, args.namespace, destination("local") if args.dry_run else to, args.name)
         done = fine_tune(
@@ -82,10 +91,9 @@ def _train(argv: Sequence[str]) -> int:
                 to,
                 dry_run=args.dry_run,
             )
-            state = "would be released" if args.dry_run else "released" if made.uploaded else "unchanged"
-            print(f"{state:8} {made.url} {made.tag}, {len(made.files)} files")
-            for path, size in made.files if args.dry_run else ():
-                print(f"  {path:40} {size:>14,} bytes")
+            print(f"{made.state:8} {made.url} {made.tag}, {len(made.files)} files")
+            if args.dry_run and made.plan:
+                print(made.plan.text())
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lemonpress.building import Built, assemble_corpus
+from lemonpress.building import Built, assemble_corpus, device_seconds
 from lemonpress.corpora import Corpus, split_of
 from lemonpress.critics import build_diversity
 from lemonpress.engine.store import Shard
@@ -134,7 +134,7 @@ def acceptance(run: Run, pools: Sequence[Pool], built: Mapping[str, Built], stud
     total = kept = 0
     for name, one in built.items():
         sources = _fresh(run, pools, name, built, set(), "validation", settings.held_out, run.recipe.seed)
-        shards, _ = _written(run, name, one.corpus.task, sources, student, f"{name}, held out", greedy=True)
+        shards, _, _ = _written(run, name, one.corpus.task, sources, student, f"{name}, held out", greedy=True)
         total, kept = total + len(sources), kept + accepted_sources(shards)
     return kept / total if total else None
 
@@ -151,10 +151,10 @@ def _own_pairs(
     known = {row["source"] for round_ in earlier for rows in round_.fresh.values() for row in rows}
     for name, one in built.items():
         fresh[name] = _fresh(run, pools, name, built, known, "train", settings.sentences, recipe.seed + number)
-        shards, funnel = _written(run, name, one.corpus.task, fresh[name], student, f"{name}, round {number}")
+        shards, funnel, seconds = _written(run, name, one.corpus.task, fresh[name], student, f"{name}, round {number}")
         productive += accepted_sources(shards)
         corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / f"{name}-round-{number}", holdout=0.0)
-        distilled[name] = Built(corpus, funnel)
+        distilled[name] = Built(corpus, funnel, seconds)
     total = sum(map(len, fresh.values()))
     return fresh, distilled, productive / total if total else 0.0
 
@@ -196,8 +196,8 @@ def _written(
     student: Training,
     label: str,
     greedy: bool = False,
-) -> tuple[list[Shard], list[Step]]:
-    """Verdict shards of what a student writes for some sources, and the funnel from its texts on."""
+) -> tuple[list[Shard], list[Step], dict[str, float]]:
+    """Verdict shards of what a student writes for some sources, the funnel from its texts on, and seconds by stage."""
     settings = run.recipe.self_distillation
     assert settings is not None
     shards = press_candidates(run.store, student.folder, task, sources, settings, run.recipe.seed, greedy)
@@ -205,7 +205,8 @@ def _written(
     pool = Pool(label, [], shards, score(run, shards, "from_first", label, [name]), "from_first")
     verdicts = judge(run, name, shards, pool.scores, "from_first")
     steps, _ = readings([pool])
-    return verdicts.shards, [*steps, *verdicts.funnel]
+    stages = {"student's texts": shards, "scores": pool.scores, "verdicts": verdicts.shards}
+    return verdicts.shards, [*steps, *verdicts.funnel], device_seconds(stages)
 
 
 def with_diversity(run: Run, name: str, diversity: DiversitySettings | None) -> Run:

@@ -23,8 +23,9 @@ from lemonpress.evaluation.table import render as render_table
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
+from lemonpress.ingredients import corpus_licence, student_licence
 from lemonpress.pressing import Pool, Run, press
-from lemonpress.publishing import release_corpus, release_round
+from lemonpress.publishing import collect, release_corpus, release_round
 from lemonpress.publishing_students import Bases, publish_base, release_student, resolve_base, training_facts
 from lemonpress.recipes import BenchmarkSettings, Recipe, Task
 from lemonpress.recipes.evaluation import BenchmarkChoice, CopyInput, DecodingSettings, InstructModel
@@ -45,7 +46,7 @@ def preflight(run: Run) -> None:
     """Check what the second half of the walk will need, before the first half spends any time.
 
     Raises:
-        UserError: The student's base, a training field or the benchmark file is wrong.
+        UserError: The student's base, a training field or the benchmark file is wrong, or licences contradict.
     """
     from lemonpress.students.settings import sft_config
 
@@ -54,6 +55,9 @@ def preflight(run: Run) -> None:
         raise UserError(f"{recipe.name}: the recipe has no student section; use dataset_builders for corpora alone")
     base = _student_base(recipe)
     kind = language_model_kind(base, "student.model")
+    for name in recipe.corpora:
+        corpus_licence(run, name)
+    student_licence(run, base)
     for sft in (recipe.student.sft, {**recipe.student.sft, **recipe.student.distilled_sft}):
         config = sft_config(sft, recipe.seed)
         check_kind(kind, recipe.student, config)
@@ -126,7 +130,8 @@ def publish_student(
         name: Repository name; the recipe's by default.
     """
     measured = measured_of(results, list(results[0].scores)[-1], benchmark_text(results)) if results else None
-    return release_student(run, trainings[-1], base, corpora, training_facts(trainings), measured, to, name)
+    seconds = sum(one.seconds for one in trainings)
+    return release_student(run, trainings[-1], base, corpora, training_facts(trainings), measured, seconds, to, name)
 
 
 def held_out_sentences(run: Run) -> list[str]:
@@ -157,7 +162,7 @@ def read_back(
     datasets = [
         (release.repo_id, config, release.tag)
         for release, task in corpora
-        for config in (task, "control", "rejected")
+        for config in (task, "control", "rejected", "raw")
         if any(path.startswith(f"{config}/") for path, _ in release.files)
     ]
     formats = contracts.read(tree, kind_of(tree)).formats
@@ -178,6 +183,7 @@ class Walked:
     rounds: list[Release]
     results: list[Result]
     student: Release
+    collection: str | None
 
     @property
     def tree(self) -> Path:
@@ -203,7 +209,7 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
     built = {name: build_corpus(run, name, pools) for name in recipe.corpora}
     require_rows(built)
     announce(f"Release the corpora and the base to {to.endpoint}")
-    releases = {name: release_corpus(run, name, one.corpus, one.funnel, to) for name, one in built.items()}
+    releases = {name: release_corpus(run, name, one, to) for name, one in built.items()}
     base = publish_student_base(run, to)
     announce("Train the student")
     student = train_student(run, base.base, built)
@@ -219,7 +225,9 @@ def walk(run: Run, to: Destination, announce: Callable[[str], None]) -> Walked:
     announce("Release the student")
     own = [release for release in rounds if release.repo_type == "dataset"]
     released = publish_student(run, base, list(students.values()), [*releases.values(), *own], results, to)
-    return Walked(pools, built, releases, base, students, distillation, rounds, results, released)
+    everything = [*releases.values(), *([base.release] if base.release else []), *rounds, released]
+    collection = collect(recipe, everything, to)
+    return Walked(pools, built, releases, base, students, distillation, rounds, results, released, collection)
 
 
 def publish_rounds(
@@ -245,11 +253,11 @@ def publish_rounds(
             release_round(
                 with_diversity(run, name, settings.diversity),
                 name,
-                built.corpus,
-                built.funnel,
+                built,
                 one.number,
                 len(one.fresh[name]),
                 writer,
+                base.model,
                 to,
             )
             for name, built in one.distilled.items()

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,13 @@ from lemonpress.evaluation.results import Measured
 from lemonpress.hub.cards import ModelCard, render_model_card
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.provenance import provenance
-from lemonpress.hub.release import Release, release
+from lemonpress.hub.release import Release
+from lemonpress.hub.staging import release_folder
+from lemonpress.ingredients import critic_models, licences_of, student_licence, student_parts, teacher_of
+from lemonpress.licences import Combined, Part, combine
 from lemonpress.packages import PACKAGES
 from lemonpress.pressing import Run
-from lemonpress.publishing import (
-    critic_models,
-    joined_licence,
-    link,
-    notes_on,
-    origins,
-    shown,
-    staged,
-    teacher_of,
-)
+from lemonpress.publishing import link, notes_on, shown, staged
 from lemonpress.sources import Model, resolve
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
@@ -106,6 +100,7 @@ def release_student(
     corpora: Sequence[Release],
     facts: Mapping[str, Any],
     measured: Measured | None,
+    seconds: float,
     to: Destination,
     name: str | None = None,
 ) -> Release:
@@ -118,24 +113,27 @@ def release_student(
         corpora: What it was trained on.
         facts: Settings and measurements for the card.
         measured: How good it is.
+        seconds: How long it and what it goes on from were trained.
         to: Where it goes.
         name: Repository name; the recipe's by default.
     """
     recipe = run.recipe
     assert recipe.student is not None
-    licence = joined_licence([base.model.licence, *origins(run).values()])
+    parts = student_parts(run, base.model)
+    terms = student_licence(run, base.model)
     critics = [item for name, panel in run.panels.items() for item in critic_models(panel, f"{name}: ").items()]
     origin = provenance(
         recipe,
         {"base": _named(base), **teacher_of(run), **dict(critics)},
         {"all": recipe.seed},
         [],
-        {"student": licence, "base": base.model.licence, **origins(run)},
+        {"student": terms.name or terms.licence, **licences_of(parts)},
+        seconds={"training": seconds},
     )
     origin["datasets"] = [{"id": c.repo_id, "tag": c.tag, "commit": c.commit} for c in corpora]
     datasets = [(c.repo_id, c.tag) for c in corpora]
     repo_id = f"{recipe.namespace}/{name or recipe.student.name}"
-    card = _student_card(repo_id, recipe.version, training, base, licence, datasets, facts, measured, origin, to)
+    card = _student_card(repo_id, recipe.version, training, base, terms, datasets, facts, measured, origin, to)
     return _release_model(recipe.name, card, training.folder, origin, to, dry_run=False)
 
 
@@ -166,20 +164,27 @@ def release_trained(
         to: Where it goes.
         dry_run: Check everything and show what would be released; write nothing.
     """
-    licence = joined_licence([base.model.licence, *licences])
-    named = {f"dataset {one['id']}": each for one, each in zip(sources, licences, strict=True)}
+    parts = trained_parts(base.model, [(one["id"], each) for one, each in zip(sources, licences, strict=True)])
+    terms = combine(parts, repo_id)
     origin = provenance(
         settings,
         {"base": _named(base)},
         {"all": settings["seed"]},
         [],
-        {"student": licence, "base": base.model.licence, **named},
+        {"student": terms.name or terms.licence, **licences_of(parts)},
+        seconds={"training": training.seconds},
     )
     origin["datasets"] = list(sources)
     on_hub = [one for one in sources if one.get("commit")]
     datasets = list(dict.fromkeys((one["id"], one["revision"] or one["commit"][:12]) for one in on_hub))
-    card = _student_card(repo_id, version, training, base, licence, datasets, facts, None, origin, to)
+    card = _student_card(repo_id, version, training, base, terms, datasets, facts, None, origin, to)
     return _release_model(repo_id.rpartition("/")[2], card, training.folder, origin, to, dry_run=dry_run)
+
+
+def trained_parts(base: Model, datasets: Sequence[tuple[str, str]]) -> list[Part]:
+    """What goes into a student that is trained outside a run: its base, and datasets, each an id and its licence."""
+    named = [Part(f"dataset {name}", name, licence, "text") for name, licence in datasets]
+    return [Part("base", base.id, base.licence, "weights"), *dict.fromkeys(named)]
 
 
 def training_facts(trainings: Sequence[Training]) -> dict[str, Any]:
@@ -221,7 +226,7 @@ def _student_card(
     version: str,
     training: Training,
     base: Bases,
-    licence: str,
+    terms: Combined,
     datasets: Sequence[tuple[str, str]],
     facts: Mapping[str, Any],
     measured: Measured | None,
@@ -233,7 +238,9 @@ def _student_card(
         repo_id=repo_id,
         version=version,
         kind="student",
-        licence=licence,
+        licence=terms.licence,
+        licence_name=terms.name,
+        licence_link=terms.link,
         base_id=base.base.id,
         base_commit=base.base.commit,
         datasets=datasets,
@@ -242,7 +249,7 @@ def _student_card(
         measured=measured,
         provenance=origin,
         endpoint=shown(to),
-        notes=notes_on(base.model),
+        notes=[*notes_on(base.model), *terms.notes],
         contract=contract,
         adapter=training.adapter is not None,
     )
@@ -251,11 +258,14 @@ def _student_card(
 def _release_model(
     run: str, card: ModelCard, weights: Path, origin: Mapping[str, Any], to: Destination, *, dry_run: bool
 ) -> Release:
-    with staged(run, card.repo_id.split("/")[1], origin) as folder:
+    with staged(run, card.repo_id.split("/")[1]) as folder:
         shutil.copytree(weights, folder, copy_function=link, dirs_exist_ok=True)
-        (folder / "README.md").write_text(render_model_card(card), encoding="utf-8")
         for name, content in (card.measured.files if card.measured else {}).items():
             file = folder / ".eval_results" / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(content, encoding="utf-8")
-        return release(folder, card.repo_id, "model", card.version, to, dry_run=dry_run)
+
+        def render(stated: Mapping[str, Any]) -> str:
+            return render_model_card(replace(card, provenance=stated))
+
+        return release_folder(folder, card.repo_id, "model", card.version, origin, render, to, dry_run=dry_run)

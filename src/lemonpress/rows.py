@@ -1,7 +1,7 @@
 """The typed rows between stages: Arrow schemas with every column documented.
 
 Shards of every stage are Parquet files with one of these schemas. Corpora are released with `corpus_schema`,
-`CONTROL` and `REJECTED`.
+`CONTROL`, `RAW` and `REJECTED`.
 """
 
 import hashlib
@@ -30,6 +30,14 @@ SENTENCES = _schema(
     ("counts", pa.list_(pa.int32()), "samples that gave each sentence"),
     ("sampled", pa.int32(), "samples drawn from the teacher"),
     ("dropped", pa.map_(pa.string(), pa.int32()), "samples dropped, by reason"),
+)
+
+RAW = _schema(
+    ("context_id", pa.string(), "16 hexadecimal digits from the context's text; none is in two splits"),
+    ("domain", pa.string(), "domain of the context"),
+    ("context", pa.string(), "text that the teacher continued"),
+    ("sentences", pa.list_(pa.string()), "distinct next sentences before any critic, in order of first appearance"),
+    ("counts", pa.list_(pa.int32()), "samples that gave each sentence"),
 )
 
 PAIRED = pa.schema(

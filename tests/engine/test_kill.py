@@ -45,7 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], f
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_killed_runs_end_with_the_same_bytes(whole: tuple[dict[str, bytes], float], tmp_path: Path, seed: int) -> None:
     expected, seconds = whole
-    assert len(expected) == 3 * SHARDS + 4
+    assert len(expected) == 3 * SHARDS + 6
     moments = random.Random(seed)
     for _ in range(3):
         process = start(tmp_path)

@@ -55,8 +55,16 @@ RECIPE = Recipe.model_validate(
 MODELS = {"teacher": Model("/data/models/tiny", "sha256:" + "0" * 64, Path("/data/models/tiny"), "apache-2.0")}
 
 
+HISTORY = [
+    {"version": "1.0.0", "after": "0.9.0", "level": "major", "changes": ["licence: mit → apache-2.0"]},
+    {"version": "0.9.0", "after": None, "level": None, "changes": ["First release."]},
+]
+
+
 def made() -> dict[str, object]:
-    return provenance(RECIPE, MODELS, {"run": 0}, FUNNEL, {"corpus": "apache-2.0", "teacher": "apache-2.0"})
+    licences = {"corpus": "apache-2.0", "teacher": "apache-2.0"}
+    made = provenance(RECIPE, MODELS, {"run": 0}, FUNNEL, licences, seconds={"sentences": 5400.0, "scores": 1800.0})
+    return made | {"history": HISTORY}
 
 
 def corpus_card() -> CorpusCard:
@@ -80,6 +88,8 @@ def corpus_card() -> CorpusCard:
         funnel=FUNNEL,
         examples=[{"source": "The *committee* met.", "target": "A meeting <b>was</b> held | today."}],
         rejected_examples=[{"source": "One.", "target": "Two.", "critic": "rouge_l", "score": 0.91}],
+        personal={"e-mail address": 2, "phone number": 0, "IBAN": 1},
+        withheld=None,
         statistics={"pairs": 12345, "mean ROUGE-L": 0.41234, "domains": "news"},
         provenance=made(),
         teacher="press/tiny",
@@ -154,7 +164,7 @@ def test_corpus_card_text_says_what_the_run_knows() -> None:
         "| `rouge_l` | double | ROUGE-L F1 of source and target |",
         "| pairs | 12,345 |",
         "| mean ROUGE-L | 0.4123 |",
-        "## Measured\n\n| measure | dimple-card |\n| --- | ---: |\n| H2 ↑ | 9.26 [9.12, 9.38] |\n",
+        "## How good it is\n\n| measure | dimple-card |\n| --- | ---: |\n| H2 ↑ | 9.26 [9.12, 9.38] |\n",
         "](histograms.png)\n\n`report.json` holds every figure",
         r"| The \*committee\* met. | A meeting \<b\>was\</b\> held \| today. |",
         "| source | target | critic | score |\n| --- | --- | --- | --- |\n| One. | Two. | rouge\\_l | 0.91 |",
@@ -162,10 +172,17 @@ def test_corpus_card_text_says_what_the_run_knows() -> None:
         "HF_ENDPOINT=http://127.0.0.1:8765",
         "arXiv:2305.16635",
         str(card.provenance["recipe_digest"]),
+        "is real: 2 with an e-mail address, 1 with an IBAN.\n",
+        "No context and no sentence is in two splits",
+        "**1.0.0** (major, after 0.9.0):\n\n- licence: mit → apache-2.0\n\n**0.9.0**:\n\n- First release.\n",
+        "Device time: 2.00 hours of ",
+        ": sentences 5,400 s, scores 1,800 s.",
     ):
         assert part in text
+    none = render_corpus_card(dataclasses.replace(card, personal={}, withheld={"key": 3}))
+    assert "no row holds any.\nPairs that hold any were left out of everything here: 3 key.\n" in none
     assert "HF_ENDPOINT" not in render_corpus_card(dataclasses.replace(card, endpoint=None))
-    assert "Measured" not in render_corpus_card(dataclasses.replace(card, measured=None))
+    assert "How good" not in render_corpus_card(dataclasses.replace(card, measured=None))
     summary = render_corpus_card(dataclasses.replace(card, task="summary"))
     assert "a shorter one that sums it up" in summary
     assert "- summarization" in summary
@@ -176,7 +193,7 @@ def test_the_card_of_filtered_pairs_claims_no_teacher() -> None:
     text = render_corpus_card(filtered)
     assert "taken from `bank/pairs@0123456789ab` and kept only where every critic agreed" in text
     assert "The critics of [Impossible Distillation]" in text
-    for claim in ("sampled from the", "The teacher `", "Nobody wrote", "was sampled beside"):
+    for claim in ("sampled from the", "The teacher `", "Nobody wrote", "No context"):
         assert claim not in text
     both = render_corpus_card(replace(corpus_card(), existing=["bank/pairs"]))
     assert "sampled from the language model `press/tiny` or taken from `bank/pairs`" in both
@@ -281,7 +298,7 @@ def test_provenance_repeats_and_holds_no_paths() -> None:
     assert text == json.dumps(made())
     assert "/home" not in text
     assert "/data" not in text
-    assert "seconds" not in text
+    assert "seconds" not in json.dumps({key: value for key, value in made().items() if key != "environment"})
     for part in ('"contexts.txt"', '"kept": 41', '"transformers"', "sha256:" + "0" * 64):
         assert part in text
 

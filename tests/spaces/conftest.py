@@ -1,15 +1,16 @@
 """A tiny student released on a local Hub, and the Space that runs it."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,8 @@ from lemonpress.hub.cards import ModelCard, render_model_card
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import LocalHub, running
 from lemonpress.hub.provenance import provenance
-from lemonpress.hub.release import Release, release
+from lemonpress.hub.release import Release
+from lemonpress.hub.staging import release_folder
 from lemonpress.recipes import load_recipe
 from lemonpress.students.contract import Contract
 from lemonpress.students.prompts import prompt
@@ -79,9 +81,12 @@ def tiny_release(space_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) 
         measured=None,
         provenance=origin,
     )
-    (folder / "provenance.json").write_text(json.dumps(origin))
-    (folder / "README.md").write_text(render_model_card(card))
-    return release(folder, REPO_ID, "model", "1.0.0", Destination(space_hub.endpoint, space_hub.token, local=True))
+    to = Destination(space_hub.endpoint, space_hub.token, local=True)
+
+    def render(stated: Mapping[str, Any]) -> str:
+        return render_model_card(replace(card, provenance=stated))
+
+    return release_folder(folder, REPO_ID, "model", "1.0.0", origin, render, to)
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,9 @@ def build_program(task: Task, description: str, argv: Sequence[str] | None = Non
 def _build(task: Task, args: argparse.Namespace) -> int:
     from lemonpress.building import build_corpus
     from lemonpress.hub.destination import destination
+    from lemonpress.ingredients import corpus_licence
     from lemonpress.pressing import Run, press
-    from lemonpress.publishing import release_corpus
+    from lemonpress.publishing import collect, release_corpus
 
     if args.dry_run and not args.release:
         raise UserError("--dry-run goes with --release")
@@ -43,7 +44,10 @@ def _build(task: Task, args: argparse.Namespace) -> int:
         raise UserError(f"{args.config}: has no corpus with task {task}; add one under corpora")
     with sole_run(run_folder(recipe.name)):
         run = Run.open(recipe)
-        to = destination(recipe.hub) if args.release else None
+        if args.release:
+            for name in names:
+                corpus_licence(run, name)
+        to = destination(recipe.hub, recipe.namespace) if args.release else None
         pools = press(run)
         for name in names:
             built = build_corpus(run, name, pools)
@@ -52,10 +56,10 @@ def _build(task: Task, args: argparse.Namespace) -> int:
             if to is not None:
                 if not sum(built.corpus.rows.values()):
                     raise UserError(f"corpora.{name}: the critics kept no pair, so there is nothing to release")
-                done = release_corpus(run, name, built.corpus, built.funnel, to, dry_run=args.dry_run)
-                state = "would be released" if args.dry_run else "released" if done.uploaded else "unchanged"
-                print(f"{done.repo_id} {done.tag}: {state}, {len(done.files)} files, {done.url}")
-                if args.dry_run:
-                    for path, size in done.files:
-                        print(f"  {path:32} {size:>12,} bytes")
+                done = release_corpus(run, name, built, to, dry_run=args.dry_run)
+                print(f"{done.repo_id} {done.tag}: {done.state}, {len(done.files)} files, {done.url}")
+                if done.plan and (args.dry_run or done.uploaded):
+                    print(done.plan.text() if args.dry_run else done.plan.summary())
+                if not args.dry_run:
+                    collect(recipe, [done], to)
     return 0

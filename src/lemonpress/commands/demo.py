@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     opened = Run.open(recipe)
     preflight(opened)
-    to = destination(recipe.hub)
+    to = destination(recipe.hub, recipe.namespace)
     with sole_run(opened.folder):
         walked = walk(opened, to, heading)
         heading("Read back by tag in a fresh process that has only HF_ENDPOINT set")
@@ -55,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     releases = [*walked.corpora.values(), *([walked.base.release] if walked.base.release else []), *walked.rounds]
     releases.append(walked.student)
     for release in releases:
-        state = "released" if release.uploaded else "unchanged"
-        print(f"  {release.repo_id:46} {release.tag}  {state:9}  {release.url}")
+        print(f"  {release.repo_id:46} {release.tag}  {release.state:9}  {release.url}")
+    if walked.collection:
+        print(f"  collection: {walked.collection}")
     name, one = next(iter(walked.built.items()))
     repo_id, tag = walked.corpora[name].repo_id, recipe.tag
     print(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from lemonpress.assets import asset
 from lemonpress.funnel import Step, render
 from lemonpress.markdown import literal
+from lemonpress.personal_data import Kind
 from lemonpress.students.contract import Contract
 
 if TYPE_CHECKING:
     from huggingface_hub import CardData
+    from jinja2 import Environment
 
     from lemonpress.evaluation.results import Measured
 
@@ -60,6 +62,8 @@ class CorpusCard:
         examples: A few rows of the default configuration.
         rejected_examples: A few rejected rows, with critic and score.
         statistics: Measured numbers, by what they measure.
+        personal: Rows that hold personal data or a secret, by its kind, over all configurations.
+        withheld: Pairs that were left out for it, by its kind; None where the recipe keeps them.
         provenance: Content of ``provenance.json``.
         teacher: Model that wrote sentences; None where all come from existing corpora.
         critics: Name of each critic, and what it asked of a pair.
@@ -70,6 +74,8 @@ class CorpusCard:
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
             does not change between runs.
         notes: Sentences on licences and limits that this run's models bring.
+        licence_name: Name of a licence that the Hub lists as ``other``.
+        licence_link: Page of its terms, if there is one.
         language: Language code.
     """
 
@@ -83,6 +89,8 @@ class CorpusCard:
     examples: Sequence[Mapping[str, Value]]
     rejected_examples: Sequence[Mapping[str, Value]]
     statistics: Mapping[str, Value]
+    personal: Mapping[Kind, int]
+    withheld: Mapping[Kind, int] | None
     provenance: Mapping[str, Any]
     teacher: str | None
     critics: Sequence[tuple[str, str]]
@@ -92,6 +100,8 @@ class CorpusCard:
     measured: str | None = None
     endpoint: str | None = None
     notes: Sequence[str] = ()
+    licence_name: str | None = None
+    licence_link: str | None = None
     language: str = "en"
 
 
@@ -113,6 +123,8 @@ class ModelCard:
         provenance: Content of ``provenance.json``.
         endpoint: As in `CorpusCard`.
         notes: As in `CorpusCard`.
+        licence_name: As in `CorpusCard`.
+        licence_link: As in `CorpusCard`.
         contract: Of a student, what it was trained to do.
         adapter: Of a student, whether it was trained with LoRA, so that ``adapter/`` lies beside the merged weights.
         language: Language code.
@@ -131,6 +143,8 @@ class ModelCard:
     provenance: Mapping[str, Any]
     endpoint: str | None = None
     notes: Sequence[str] = ()
+    licence_name: str | None = None
+    licence_link: str | None = None
     contract: Contract | None = None
     adapter: bool = True
     language: str = "en"
@@ -185,9 +199,11 @@ def render_corpus_card(card: CorpusCard) -> str:
     data = DatasetCardData(
         pretty_name=_name(card.repo_id),
         license=card.licence,
+        license_name=card.licence_name,
+        license_link=card.licence_link,
         language=card.language,
         task_categories=[_TASK_CATEGORY[card.task]],
-        size_categories=[_size(sum(count for config in card.configs for _, count in config.splits.values()))],
+        size_categories=[_size(rows)],
         tags=[card.task, "synthetic", "distillation", "lemonpress"],
         configs=[
             {
@@ -231,6 +247,8 @@ def render_model_card(card: ModelCard) -> str:
         language=card.language,
         library_name="transformers",
         license=card.licence,
+        license_name=card.licence_name,
+        license_link=card.licence_link,
         # The Hub has no tag for rewriting with an encoder-decoder model; summarization is the nearest that it knows.
         pipeline_tag="summarization" if card.encodes and "summary" in contract.tasks else "text-generation",
         tags=["lemonpress", *own],
@@ -268,6 +286,20 @@ def render_space_card(card: SpaceCard) -> str:
     return render_template("cards/space_card.md.jinja", data, card=card)
 
 
+def render_history(version: str, history: Sequence[Mapping[str, Any]]) -> str:
+    """The section of a card that lists the versions and what each changed.
+
+    Args:
+        version: The version whose card it is.
+        history: As ``provenance.json`` holds it.
+    """
+    return (
+        _environment("cards/history.md.jinja")
+        .get_template("history.md.jinja")
+        .render(history=history, version=version)
+    )
+
+
 def render_template(template: str, data: "CardData", **values: Any) -> str:
     """Render a card from its template, whose filters are literal, number and python.
 
@@ -276,6 +308,12 @@ def render_template(template: str, data: "CardData", **values: Any) -> str:
         data: What the card's front matter says; checked by the Hub's own class.
         values: Every name that the template uses; a missing one is an error.
     """
+    environment = _environment(template)
+    text = environment.get_template(template.rpartition("/")[2]).render(front_matter=data.to_yaml(), **values)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _environment(template: str) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # The Hub's own from_template lets an unknown name render as nothing; a card must fail instead.
@@ -289,8 +327,7 @@ def render_template(template: str, data: "CardData", **values: Any) -> str:
         autoescape=False,
     )
     environment.filters |= {"literal": literal, "number": _number, "python": repr}
-    text = environment.get_template(template.rpartition("/")[2]).render(front_matter=data.to_yaml(), **values)
-    return re.sub(r"\n{3,}", "\n\n", text)
+    return environment
 
 
 def _number(value: Value) -> str:

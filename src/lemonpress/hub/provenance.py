@@ -38,10 +38,12 @@ def provenance(
     funnel: Sequence[Step],
     licences: Mapping[str, str],
     sections: Collection[str] | None = None,
+    seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Describe how a release was made; equal runs give equal descriptions.
+    """Describe how a release was made; equal runs give descriptions that are equal but for ``environment``.
 
-    There are no times and no host in it, and a local path is cut down to its last name.
+    There are no dates and no host in it, and a local path is cut down to its last name. ``environment`` is what may
+    differ between runs of equal content: package versions, the kind of device, threads, how long the device worked.
 
     Args:
         recipe: The whole recipe, or the settings of a training.
@@ -51,6 +53,7 @@ def provenance(
         licences: Licence by what it covers, such as ``corpus`` or ``teacher``.
         sections: Keys of the recipe that shaped this release; all of them if None. A corpus leaves out the student, so
             that other training settings do not make it another corpus.
+        seconds: How long the device worked on each part, by what it did.
 
     Returns:
         A value for ``provenance.json``.
@@ -69,8 +72,27 @@ def provenance(
         "seeds": dict(sorted(seeds.items())),
         "funnel": [{"name": step.name, "seen": step.seen, "kept": step.kept} for step in funnel],
         "licences": dict(sorted(licences.items())),
-        "packages": {"python": platform.python_version(), **_versions()},
+        "environment": {
+            "device": device(),
+            "threads": thread_count(),
+            "packages": {"python": platform.python_version(), **_versions()},
+            "device_seconds": {name: round(value, 1) for name, value in (seconds or {}).items()},
+        },
     }
+
+
+def device() -> str:
+    """The accelerator that models run on here, by its name, or cpu."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def thread_count() -> int:
+    """Threads that models run on where there is no accelerator."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _versions() -> dict[str, str]:

@@ -171,6 +171,17 @@ class CorpusSettings(Section):
     )
     holdout: float = Field(0.1, ge=0, lt=0.5, description="share of contexts in each of validation and test")
     rejected_rows: int = Field(2000, ge=0, description="rejected pairs published for each critic, a seeded sample")
+    # These two are left out of dumps at their defaults, as control is.
+    personal_data: Literal["keep", "drop"] = Field(
+        "keep",
+        exclude_if=lambda value: value == "keep",
+        description="sentences that hold e-mail addresses, phone numbers, keys, card numbers or IBANs; counted always",
+    )
+    raw: bool = Field(
+        False,
+        exclude_if=lambda value: not value,
+        description="also publish each context with its next sentences, as they were before any critic",
+    )
 
     @model_validator(mode="after")
     def _control_of_paraphrases(self) -> Self:
@@ -319,6 +330,13 @@ class Recipe(Section):
     hub: str = Field("local", description="where releases go: local, or the address of a Hub")
     namespace: Name = Field("lemonpress", description="user or organisation that owns the releases")
     version: Version = Field("1.0.0", description="version of the releases; the tag is vVERSION")
+    collection: str | None = Field(
+        None,
+        min_length=1,
+        max_length=59,
+        exclude_if=lambda value: value is None,
+        description="title of a collection of the namespace that the releases are put into; none when absent",
+    )
     shard_size: int = Field(24, ge=1, description="contexts in a shard")
     teacher: TeacherSettings | None = Field(None, description="needed unless every pool is one of existing pairs")
     contexts: dict[Name, ContextSettings] = Field(
@@ -341,6 +359,10 @@ class Recipe(Section):
                     raise ValueError(
                         f"self_distillation.diversity takes edges from '{edges}': corpora.{name} has no such critic"
                     )
+        if all(isinstance(pool, PairRows) for pool in self.contexts.values()):
+            for name, corpus in self.corpora.items():
+                if corpus.raw:
+                    raise ValueError(f"corpora.{name}.raw: every pool is one of existing pairs; remove raw")
         if self.teacher is None:
             pressed = [name for name, pool in self.contexts.items() if not isinstance(pool, PairRows)]
             if pressed:
