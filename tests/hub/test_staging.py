@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from huggingface_hub import HfApi
+from safetensors.numpy import save_file
 
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
@@ -16,6 +18,7 @@ from lemonpress.hub.load import load
 from lemonpress.hub.local.server import LocalHub
 from lemonpress.hub.release import Release
 from lemonpress.hub.staging import release_folder
+from lemonpress.hub.verify import check_weights
 
 Rows = list[tuple[str, str]]
 TRAIN: Rows = [(f"sentence {number}", f"context {number // 2}") for number in range(20)]
@@ -198,3 +201,16 @@ def test_rows_that_break_the_cards_promises_do_not_leave(press: Press, api: HfAp
     with pytest.raises(UserError, match=message):
         press("1.0.0", train)
     assert not api.repo_exists(press.repo, repo_type="dataset")
+
+
+def test_weights_that_are_cut_short_do_not_leave(tmp_path: Path) -> None:
+    save_file({"w": np.zeros(1000, dtype=np.float32)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    check_weights(tmp_path, ["config.json", "model.safetensors"])
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(whole[:-1])
+    with pytest.raises(UserError, match=r"model\.safetensors: cannot be read"):
+        check_weights(tmp_path, ["model.safetensors"])
+    (tmp_path / "config.json").write_text('{"model_type": ')
+    with pytest.raises(UserError, match=r"config\.json: cannot be read"):
+        check_weights(tmp_path, ["config.json"])

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 
 from lemonpress import students
 from lemonpress.errors import UserError
@@ -261,3 +262,19 @@ def test_a_student_with_all_weights_trained_has_no_adapter(publish: Publish) -> 
     done = publish("bart", lora=False)
     assert done.training.adapter is None
     assert not any(path.startswith("adapter/") for path, _ in done.release.files)
+
+
+def test_a_student_loads_without_the_hub_after_one_load_and_no_other_version_does(
+    publish: Publish, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
+    repo = publish("llama").release.repo_id
+
+    def written() -> list[list[str]]:
+        return students.load(repo, "1.0.0", hub.endpoint, device="cpu").paraphrase(["It rained."], max_new_tokens=8)
+
+    online = written()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert written() == online
+    with pytest.raises(UserError, match="cannot be reached"):
+        students.load(repo, "1.0.1", hub.endpoint)

@@ -17,7 +17,7 @@ from lemonpress.hub.plan import Plan, plan
 from lemonpress.hub.published import Published, explained, find_versions, read_published
 from lemonpress.hub.release import Release, page, release
 from lemonpress.hub.tree import LocalFile, digest_file, read_tree
-from lemonpress.hub.verify import check_rows
+from lemonpress.hub.verify import check_rows, check_weights
 from lemonpress.hub.versions import Change
 
 _PROVENANCE = "provenance.json"
@@ -115,6 +115,8 @@ def _check(folder: Path, repo_type: RepoType, files: Mapping[str, LocalFile]) ->
     card = check_release(folder, repo_type, list(files))
     if repo_type == "dataset":
         check_rows(folder, card)
+    elif repo_type == "model":
+        check_weights(folder, list(files))
 
 
 def _clash(there: Published, known: frozenset[str], new: Draft) -> str:

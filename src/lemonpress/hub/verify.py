@@ -1,6 +1,7 @@
-"""The rows of a corpus, checked where they lie: what its card promises holds before anything leaves."""
+"""Releases checked where they lie: rows keep what their card promises, weights are whole, before anything leaves."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ def check_rows(folder: Path, card: Mapping[str, Any]) -> None:
         if ids and pc.count_distinct(pa.chunked_array(ids)).as_py() < sum(map(len, ids)):
             raise UserError(f"{config.get('config_name')}: holds a row's id twice; make the corpus again")
     _check_apart(contexts)
+
+
+def check_weights(folder: Path, paths: Sequence[str]) -> None:
+    """Open every file of weights as far as its header, and every JSON file.
+
+    Args:
+        folder: The complete tree.
+        paths: Its files.
+
+    Raises:
+        UserError: A file is cut short or is not what its name says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    for path in paths:
+        try:
+            if path.endswith(".safetensors"):
+                # The header names every tensor's place, and a file that ends before the last one is refused.
+                with safe_open(folder / path, framework="numpy"):
+                    pass
+            elif path.endswith(".json"):
+                json.loads((folder / path).read_bytes())
+        except (SafetensorError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())}); save the model again") from None
 
 
 def _read(folder: Path, path: str) -> tuple[pa.Schema, pa.Table]:
