@@ -12,6 +12,8 @@ _COMMANDS = {
     "explain": "print every critic's score and verdict for one pair",
     "export": "convert a student for machines without a GPU, and compare it with the original",
     "report": "measure a corpus of pairs, alone or beside others: diversity, likeness, entailment, leakage",
+    "rebuild": "make a released corpus again from its provenance, and say whether it is the same",
+    "release": "publish any folder as one version of a dataset, model or Space repository",
     "judge": "let a language model rate or compare what systems wrote, and measure how far raters agree",
     "space": "open the demo on a released student",
     "study": "measure what a property of teachers, critics or students depends on",

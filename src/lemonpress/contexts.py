@@ -41,17 +41,18 @@ def read_contexts(settings: FileContexts | DatasetContexts, pool: str, find: Cal
         find: Turns the recipe's path into a file.
 
     Returns:
-        Rows of `rows.CONTEXTS`, distinct, in order.
+        Rows of `rows.CONTEXTS`, distinct, in order; of a Hub dataset with its commit in the schema's metadata.
 
     Raises:
         UserError: The file is missing, empty or malformed; the column is missing or holds no text.
     """
     where = f"contexts.{pool}"
-    texts = (
-        _file_texts(settings, find(settings.path), where)
-        if isinstance(settings, FileContexts)
-        else _dataset_texts(settings, where)
-    )
+    texts: Iterable[tuple[str, str]]
+    commit = None
+    if isinstance(settings, FileContexts):
+        texts = _file_texts(settings, find(settings.path), where)
+    else:
+        texts, commit = _dataset_texts(settings, where)
     rows: dict[str, dict[str, str]] = {}
     for text, domain in texts:
         key = content_id(text)
@@ -60,7 +61,8 @@ def read_contexts(settings: FileContexts | DatasetContexts, pool: str, find: Cal
             break
     if not rows:
         raise UserError(f"{where}: {settings.path} holds no context; give at least one line of text")
-    return pa.Table.from_pylist(list(rows.values()), schema=CONTEXTS)
+    table = pa.Table.from_pylist(list(rows.values()), schema=CONTEXTS)
+    return table if commit is None else table.replace_schema_metadata({b"commit": commit.encode()})
 
 
 def sample_contexts(
@@ -148,7 +150,8 @@ def _json_text(line: str, column: str, where: str) -> tuple[str, str]:
     return text.strip(), str(row.get("domain") or "")
 
 
-def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str, str]]:
+def _dataset_texts(settings: DatasetContexts, where: str) -> tuple[Iterable[tuple[str, str]], str | None]:
+    """Its texts, and the commit of a Hub dataset."""
     hub = names_hub_dataset(settings.path, Path(settings.path).expanduser())
     if settings.revision is not None and not hub:
         raise UserError(f"{where}: revision {settings.revision!r} is for Hub datasets; remove it")
@@ -158,4 +161,5 @@ def _dataset_texts(settings: DatasetContexts, where: str) -> Iterable[tuple[str,
         raise UserError(
             f"{where}: {settings.path} has no column {settings.column!r}; it has {', '.join(rows.column_names)}"
         )
-    return ((text.strip(), "") for text in rows[settings.column] if isinstance(text, str) and text.strip())
+    texts = ((text.strip(), "") for text in rows[settings.column] if isinstance(text, str) and text.strip())
+    return texts, commit

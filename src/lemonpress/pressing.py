@@ -279,7 +279,7 @@ def _contexts(run: Run, pool: str) -> list[Shard]:
         parts = [digest(table.slice(start, count).to_pylist()) for start, count in spans]
 
         def work(start: int, count: int, tick: Tick) -> pa.Table:
-            return table.slice(start, count)
+            return _rows_alone(table, start, count)
 
     tasks = [Task((), count, part) for (_, count), part in zip(spans, parts, strict=True)]
     return run_stage(
@@ -290,6 +290,11 @@ def _contexts(run: Run, pool: str) -> list[Shard]:
         f"contexts ({pool})",
         "context",
     )
+
+
+def _rows_alone(table: pa.Table, start: int, count: int) -> pa.Table:
+    """Some rows without the commit they came from: equal rows are equal shards."""
+    return table.slice(start, count).replace_schema_metadata(None)
 
 
 def _spans(total: int, size: int) -> list[tuple[int, int]]:
@@ -306,7 +311,7 @@ def _sampler(run: Run, pool: str, settings: TeacherContexts) -> Callable[[int, i
 def _paired(run: Run, pool: str) -> list[Shard]:
     table = run.given[pool]
     spans = _spans(table.num_rows, run.recipe.shard_size)
-    parts = [table.slice(start, count) for start, count in spans]
+    parts = [_rows_alone(table, start, count) for start, count in spans]
     tasks = [Task((), part.num_rows, digest(part.to_pylist())) for part in parts]
     return run_stage(
         run.store,

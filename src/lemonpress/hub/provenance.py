@@ -9,6 +9,7 @@ from typing import Any
 from lemonpress.funnel import Step
 from lemonpress.recipes import Recipe, digest
 from lemonpress.sources import Model
+from lemonpress.weights import pick_device, pick_dtype
 
 _PACKAGES = (
     "datasets",
@@ -75,7 +76,8 @@ def provenance(
         "environment": {
             "device": device(),
             "threads": thread_count(),
-            "packages": {"python": platform.python_version(), **_versions()},
+            "dtype": native_dtype(),
+            "packages": package_versions(),
             "device_seconds": {name: round(value, 1) for name, value in (seconds or {}).items()},
         },
     }
@@ -88,6 +90,11 @@ def device() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
+def native_dtype() -> str:
+    """What the dtype ``auto`` of a recipe means here."""
+    return str(pick_dtype("auto", pick_device("auto"))).removeprefix("torch.")
+
+
 def thread_count() -> int:
     """Threads that models run on where there is no accelerator."""
     import torch
@@ -95,8 +102,9 @@ def thread_count() -> int:
     return torch.get_num_threads()
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide what a run makes."""
+    versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
