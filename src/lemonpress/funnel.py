@@ -64,9 +64,10 @@ def render(funnel: Sequence[Step], timed: bool = False) -> str:
 
     Args:
         funnel: Steps in order.
-        timed: Show seconds, which differ from run to run.
+        timed: Show what the steps cost: seconds, which differ from run to run, and model calls, of which other corpora
+            of a recipe save some.
     """
-    head = ["step", "seen", "kept", "rejected", "kept %", "model calls", *(["seconds"] if timed else [])]
+    head = ["step", "seen", "kept", "rejected", "kept %", *(["model calls", "seconds"] if timed else [])]
     body = [
         [
             s.name,
@@ -74,8 +75,7 @@ def render(funnel: Sequence[Step], timed: bool = False) -> str:
             f"{s.kept:,}",
             f"{s.rejected:,}",
             f"{100 * s.kept / s.seen:.1f}" if s.seen else "-",
-            f"{s.scored:,}" if s.scored else "-",
-            *([f"{s.seconds:.1f}"] if timed else []),
+            *([f"{s.scored:,}" if s.scored else "-", f"{s.seconds:.1f}"] if timed else []),
         ]
         for s in funnel
     ]

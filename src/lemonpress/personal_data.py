@@ -9,10 +9,11 @@ Kind = Literal["e-mail address", "phone number", "key", "payment card number", "
 # In the order in which they are found and counted.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# What a key begins with, and what follows in those that the service issues.
+# What a key begins with, and what follows in those that the service issues. What may run over another beginning is
+# bounded: text that repeats one would otherwise be read to its end from each.
 _KEYS = {
     "hf_": r"[A-Za-z0-9]{30,}",
-    "sk-": r"(?=[\w-]*\d)[A-Za-z0-9_-]{20,}",  # OpenAI, Anthropic
+    "sk-": r"(?=[A-Za-z0-9_-]{0,255}[0-9])[A-Za-z0-9_-]{20}",  # OpenAI, Anthropic
     "AKIA": r"[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS
     "ASIA": r"[A-Z0-9]{16}(?![A-Za-z0-9])",
     "ghp_": r"[A-Za-z0-9]{36}",  # GitHub
@@ -31,7 +32,8 @@ _KEYS = {
     "npm_": r"[A-Za-z0-9]{36}",
     "pypi-": r"AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
     "SG.": r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",  # SendGrid
-    "eyJ": r"[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # JSON Web Token: two objects, a signature
+    # JSON Web Token: two objects, a signature
+    "eyJ": r"[A-Za-z0-9_-]{8,1000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8}",
     "-----BEGIN ": r"(?:[A-Z0-9]+ )*PRIVATE KEY",
 }
 _KEY = re.compile("(?<![A-Za-z0-9])(?:" + "|".join(re.escape(start) + rest for start, rest in _KEYS.items()) + ")")
@@ -93,7 +95,8 @@ def _has_phone(text: str) -> bool:
     return any(PhoneNumberMatcher(text, region, leniency=Leniency.STRICT_GROUPING).has_next() for region in _REGIONS)
 
 
-def _has_key(text: str) -> bool:
+def holds_key(text: str) -> bool:
+    """Whether a text of any length holds a key or token of a common service."""
     return _KEY.search(text) is not None
 
 
@@ -121,7 +124,7 @@ def _checked(iban: str) -> bool:
 _TESTS: Mapping[Kind, Callable[[str], bool]] = {
     "e-mail address": _has_email,
     "phone number": _has_phone,
-    "key": _has_key,
+    "key": holds_key,
     "payment card number": _has_card,
     "IBAN": _has_iban,
 }

@@ -20,7 +20,7 @@ from lemonpress.evaluation.report import write_files
 from lemonpress.evaluation.report_text import section
 from lemonpress.home import run_folder
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, render_corpus_card
-from lemonpress.hub.collections import CollectionItem, update_collection
+from lemonpress.hub.collection import CollectionItem, update_collection
 from lemonpress.hub.destination import DEFAULT_PORT, Destination
 from lemonpress.hub.plots import funnel_plot
 from lemonpress.hub.provenance import provenance

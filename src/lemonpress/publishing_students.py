@@ -88,7 +88,7 @@ def publish_base(model: Model, namespace: str, to: Destination, run: str) -> Bas
         endpoint=shown(to),
         notes=notes_on(model),
     )
-    done = _release_model(run, card, folder, origin, to, dry_run=False)
+    done = _release_model(run, card, folder, origin, to, dry_run=False, lasting=True)
     assert done.commit is not None
     return Bases(model, Base(folder, done.repo_id, done.commit), done)
 
@@ -256,7 +256,14 @@ def _student_card(
 
 
 def _release_model(
-    run: str, card: ModelCard, weights: Path, origin: Mapping[str, Any], to: Destination, *, dry_run: bool
+    run: str,
+    card: ModelCard,
+    weights: Path,
+    origin: Mapping[str, Any],
+    to: Destination,
+    *,
+    dry_run: bool,
+    lasting: bool = False,
 ) -> Release:
     with staged(run, card.repo_id.split("/")[1]) as folder:
         shutil.copytree(weights, folder, copy_function=link, dirs_exist_ok=True)
@@ -268,4 +275,6 @@ def _release_model(
         def render(stated: Mapping[str, Any]) -> str:
             return render_model_card(replace(card, provenance=stated))
 
-        return release_folder(folder, card.repo_id, "model", card.version, origin, render, to, dry_run=dry_run)
+        return release_folder(
+            folder, card.repo_id, "model", card.version, origin, render, to, dry_run=dry_run, lasting=lasting
+        )

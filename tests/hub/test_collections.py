@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 
 from lemonpress.errors import UserError
-from lemonpress.hub.collections import CollectionItem, update_collection
+from lemonpress.hub.collection import CollectionItem, update_collection
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.faults import Fault, Faults, once
 from lemonpress.hub.local.server import LocalHub, running

@@ -133,7 +133,6 @@ def corpus(hub: LocalHub, tmp_path: Path) -> Callable[[], Corpus]:
                     folder=str(folder),
                     files=read_tree(folder),
                     space_sdk=None,
-                    dry_run=False,
                 )
             )
         return Corpus(hub, f"press/{name}", *requests)

@@ -16,9 +16,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lemonpress.hub.configs import read_configs
 from lemonpress.hub.local import facts, lfs
 from lemonpress.hub.local.card_pages import render_card, summary
-from lemonpress.hub.local.preview import configurations
 from lemonpress.hub.local.server import LocalHub
 
 Ask = Callable[..., Any]
@@ -377,7 +377,7 @@ JSON = st.recursive(
 def test_no_metadata_breaks_a_page(value: object) -> None:
     fields = ("configs", "license", "license_name", "size_categories", "language")
     for card in ({"configs": value}, {"configs": [value]}, dict.fromkeys(fields, value)):
-        for config in configurations(card):
+        for config in read_configs(card):
             assert isinstance(config.name, str)
             assert all(isinstance(pattern, str) for patterns in config.splits.values() for pattern in patterns)
         assert all(isinstance(text, str) for label in facts.labels(card) for text in label)

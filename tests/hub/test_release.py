@@ -163,14 +163,6 @@ def test_models_and_spaces_are_released_too(api: HfApi, to: Destination, tmp_pat
     assert api.file_exists("press/space", "app.py", repo_type="space", revision=str(made.commit))
 
 
-def test_dry_run_writes_nothing(api: HfApi, to: Destination, folder: Path, repo: str) -> None:
-    would = release(folder, repo, "dataset", "1.0.0", to, dry_run=True)
-    assert (would.commit, would.uploaded) == (None, False)
-    assert not api.repo_exists(repo, repo_type="dataset")
-    made = release(folder, repo, "dataset", "1.0.0", to)
-    assert release(folder, repo, "dataset", "1.0.0", to, dry_run=True).commit == made.commit
-
-
 @pytest.mark.parametrize(
     ("method", "part", "fault"),
     [
@@ -245,7 +237,7 @@ def test_a_release_killed_before_its_tag_is_completed(
         faults.rule = None
     assert tags(api, repo) == {}
     completed = release(folder, repo, "dataset", "1.0.0", to)
-    assert not completed.uploaded
+    assert completed.uploaded
     assert tags(api, repo) == {"v1.0.0": completed.commit}
     assert len(releases(api, repo)) == 1
 
@@ -375,3 +367,25 @@ def test_local_destination_names_the_port_that_is_taken(hub: LocalHub, monkeypat
     monkeypatch.setenv("LEMONPRESS_HUB_PORT", "http")
     with pytest.raises(UserError, match="LEMONPRESS_HUB_PORT: 'http' is no port"):
         destination("local")
+
+
+def test_large_files_that_the_hub_has_are_not_sent_again(to: Destination, faults: Faults, folder: Path) -> None:
+    for number in range(4):
+        pq.write_table(pa.table({"x": [f"large {number} {folder}"]}), folder / "paraphrase" / f"more-{number}.parquet")
+    seen: list[str] = []
+
+    def third_never_lands(method: str, path: str) -> Fault | None:
+        if method == "PUT" and path not in seen:
+            seen.append(path)
+        return Fault(status=507) if method == "PUT" and path in seen[2:] else None
+
+    faults.rule = third_never_lands
+    with pytest.raises(UserError, match="run it again to complete"):
+        release(folder, "press/resumed", "dataset", "1.0.0", to)
+    stored = set(seen[:2])
+    faults.rule = None
+    faults.calls.clear()
+    assert release(folder, "press/resumed", "dataset", "1.0.0", to).uploaded
+    sent = [path for method, path in faults.calls if method == "PUT"]
+    assert len(sent) == 3
+    assert not stored & set(sent)

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationAdd, HfApi
 from safetensors.numpy import save_file
 
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.load import load
+from lemonpress.hub.local.faults import Faults
 from lemonpress.hub.local.server import LocalHub
 from lemonpress.hub.release import Release
 from lemonpress.hub.staging import release_folder
@@ -169,7 +170,7 @@ def test_a_dry_run_shows_tree_changes_and_card_and_touches_nothing(press: Press,
         ({"extra": None}, {"paraphrase: column score is gone": "major"}),
         ({"licence": "mit"}, {"licence: apache-2.0 → mit": "major"}),
         ({"test": TEST[:5]}, {"paraphrase, test: 1 of 6 rows are gone": "major"}),
-        ({"test": TEST[:5], "train": [*TRAIN, TEST[5]]}, {"1 rows are in another split": "major"}),
+        ({"test": TEST[:5], "train": [*TRAIN, TEST[5]]}, {"paraphrase: 1 rows are in another split": "major"}),
         ({"train": list(reversed(TRAIN))}, {"paraphrase, train: the same rows with other values": "minor"}),
     ],
     ids=["card", "packages", "recipe", "column", "licence", "held-out", "moved", "order"],
@@ -214,3 +215,117 @@ def test_weights_that_are_cut_short_do_not_leave(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": ')
     with pytest.raises(UserError, match=r"config\.json: cannot be read"):
         check_weights(tmp_path, ["config.json"])
+
+
+def test_files_that_no_release_put_there_are_never_removed(
+    press: Press, api: HfApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.create_repo(press.repo, repo_type="dataset")
+
+    def put(path: str) -> None:
+        api.upload_file(path_or_fileobj=b"by hand", path_in_repo=path, repo_id=press.repo, repo_type="dataset")
+
+    put("precious/data.csv")
+    put("README.md")
+    with pytest.raises(UserError, match=r"main holds what no release put there \(precious/data\.csv\)"):
+        press("1.0.0")
+    api.delete_file("precious/data.csv", press.repo, repo_type="dataset")
+    would = press("1.0.0", dry_run=True)
+    assert would.plan is not None
+    assert "\n  changed  README.md " in would.plan.text()
+    assert press("1.0.0").uploaded
+    assert "README.md of main is no release's and is replaced" in capsys.readouterr().err
+    press("1.1.0", TRAIN[:10])
+    assert capsys.readouterr().err == ""
+    put("LICENSE")
+    assert press("1.1.0", TRAIN[:10]).state == "unchanged"
+    with pytest.raises(UserError, match=r"\(LICENSE\)"):
+        press("1.2.0")
+
+
+def test_a_release_that_appears_meanwhile_is_compared_with(
+    press: Press, api: HfApi, faults: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    press("1.0.0")
+    meanwhile: list[str] = []
+
+    def other(method: str, path: str) -> None:
+        if method == "POST" and "/preupload/" in path and not meanwhile:
+            meanwhile.append(path)
+            press("1.1.0", TRAIN[:10])
+
+    faults.rule = other
+    with pytest.raises(UserError, match=r"1\.0\.5 is below 1\.1\.0"):
+        press("1.0.5", TRAIN[:12])
+    assert "main moved meanwhile; comparing again" in capsys.readouterr().err
+    meanwhile.clear()
+
+    def third(method: str, path: str) -> None:
+        if method == "POST" and "/commit/" in path and not meanwhile:
+            meanwhile.append(path)
+            press("1.2.0", TRAIN[:8])
+
+    faults.rule = third
+    made = press("1.3.0", TRAIN[:6])
+    assert made.plan is not None
+    assert made.plan.before == "1.2.0"
+    assert changed(made) == {"paraphrase, train: 2 of 8 rows are gone": "minor"}
+
+
+def test_equal_rows_of_another_pyarrow_are_the_release_that_is_there(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = press("1.0.0")
+    write = pq.write_table
+    monkeypatch.setattr(
+        pq, "write_table", lambda table, path: write(table, path, compression="gzip", row_group_size=3)
+    )
+    again = press("1.0.0")
+    assert (again.state, again.commit) == ("unchanged", first.commit)
+    made = press("1.1.0")
+    assert set(changed(made).values()) == {"patch"}
+    assert "paraphrase, train: the same rows, written by another version of pyarrow" in changed(made)
+    with pytest.raises(UserError, match="the same rows with other values or in another order"):
+        press("1.0.0", list(reversed(TRAIN)))
+
+
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        "[]",
+        "no JSON",
+        '{"models": ["a"], "environment": null, "datasets": ["squad"], "history": ["one", {"version": "0.9.0"}]}',
+        '{"models": {"teacher": "gpt2"}, "environment": {"packages": ["torch"]}, "recipe": [1], "inputs": 3}',
+    ],
+)
+@pytest.mark.parametrize("card", ["# no front matter\n", "---\nconfigs: [default]\ntask_categories: text\n---\n"])
+def test_what_other_programs_released_is_compared_with_too(
+    press: Press, api: HfApi, provenance: str, card: str
+) -> None:
+    api.create_repo(press.repo, repo_type="dataset")
+    for path, text in {"README.md": card, "provenance.json": provenance, "data/train.csv": "a,b\n"}.items():
+        api.upload_file(
+            path_or_fileobj=text.encode(),
+            path_in_repo=path,
+            repo_id=press.repo,
+            repo_type="dataset",
+            commit_message="Release v1",
+        )
+    api.create_tag(press.repo, repo_type="dataset", tag="v1.0.0", tag_message="annotated")
+    made = press("2.0.0")
+    assert made.uploaded
+    assert changed(made)["data/train.csv is gone"] == "minor"
+    assert changed(made)["configuration paraphrase is new"] == "minor"
+
+
+def test_no_gitignore_leaves_anything_out(press: Press, api: HfApi) -> None:
+    press("1.0.0")
+    operations = [
+        CommitOperationAdd(".gitignore", b"*.parquet\n"),
+        CommitOperationAdd("paraphrase/old.parquet", b"PAR1"),
+    ]
+    api.create_commit(press.repo, operations, commit_message="Release v1 by hand", repo_type="dataset")
+    made = press("1.1.0", TRAIN[:10])
+    assert made.uploaded
+    names = {path for path, _ in made.files}
+    assert {"paraphrase/train.parquet", "paraphrase/test.parquet"} <= names

@@ -19,7 +19,7 @@ import pytest
 from huggingface_hub import HfApi, constants
 
 from lemonpress.errors import UserError
-from lemonpress.hub.collections import CollectionItem, update_collection
+from lemonpress.hub.collection import CollectionItem, update_collection
 from lemonpress.hub.destination import Destination, destination
 from lemonpress.hub.local.server import running
 from lemonpress.hub.release import release

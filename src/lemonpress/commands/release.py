@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Check, complete and publish the folder."""
     from lemonpress.hub import versions
     from lemonpress.hub.cards import render_history
-    from lemonpress.hub.collections import CollectionItem, update_collection
+    from lemonpress.hub.collection import CollectionItem, update_collection
     from lemonpress.hub.destination import destination
     from lemonpress.hub.staging import release_folder
     from lemonpress.publishing import staged

@@ -204,7 +204,7 @@ def render_corpus_card(card: CorpusCard) -> str:
         language=card.language,
         task_categories=[_TASK_CATEGORY[card.task]],
         size_categories=[_size(rows)],
-        tags=[card.task, "synthetic", "distillation", "lemonpress"],
+        tags=[card.task, *(["synthetic"] if card.teacher else []), "distillation", "lemonpress"],
         configs=[
             {
                 "config_name": config.name,

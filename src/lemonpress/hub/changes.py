@@ -1,24 +1,26 @@
 """What a release changes of the one before: rows, columns, splits, weights, recipe, models, licence."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow.parquet as pq
-
 from lemonpress.hub.checks import RepoType
 from lemonpress.hub.patience import patiently
 from lemonpress.hub.published import Published
-from lemonpress.hub.tree import LocalFile, RemoteFile
-from lemonpress.hub.versions import Change, Level
+from lemonpress.hub.tables import Split, count_in, same_rows, splits_of
+from lemonpress.hub.tree import LocalFile
+from lemonpress.hub.versions import LEVELS, Change, Level
 
 _SAID = ("README.md", "provenance.json", "report.json")
 _HELD_OUT = ("validation", "test")
-_MOST = 20
-"""Differences of a recipe that are listed; of the others the number is given."""
+_SAMPLES = ("rejected", "raw")
+_MOST = 20  # differences of one kind that are listed; of the others the number is given
+_LONGEST = 240  # characters of a difference
+
+Splits = Mapping[str, Mapping[str, Split]]
 
 
 @dataclass(frozen=True)
@@ -37,254 +39,244 @@ class Draft:
     card: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
-    def open(self, path: str) -> IO[bytes]:
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
         """A file of it."""
-        return (self.folder / path).open("rb")
+        with (self.folder / path).open("rb") as stream:
+            yield stream
 
 
 def changes(repo_type: RepoType, old: Published, new: Draft) -> list[Change]:
-    """Every difference between a release and the one before, the gravest first.
+    """The differences between a release and the one before, the gravest first.
 
     Args:
         repo_type: dataset, model or space.
-        old: The release before.
+        old: The release before; what its card and provenance say in forms of other programs is passed over.
         new: The release to be.
     """
-    card = old.card()
-    origin = old.json("provenance.json")
+    card, origin = old.card(), old.json("provenance.json")
     found = [*_licence(card, new.card)]
     if repo_type == "dataset":
         found += _corpus(old, card, new)
     elif repo_type == "model":
         found += _model(old, card, new)
     else:
-        found += _files(old, new, "minor")
+        found += _files(old, new, repo_type)
     found += _made_by(origin, new.provenance)
     if not found:
-        found = _said(old, new)
-    return sorted(found, key=lambda change: ("major", "minor", "patch").index(change.level))
+        found = _said(old, new, repo_type)
+    cut = [
+        Change(one.level, one.text if len(one.text) <= _LONGEST else f"{one.text[: _LONGEST - 1]}…") for one in found
+    ]
+    return sorted(cut, key=lambda change: LEVELS.index(change.level))
 
 
-def is_said(path: str) -> bool:
+def is_said(path: str, repo_type: RepoType) -> bool:
     """Whether a file only says something of a release: its card, provenance, report and plots."""
-    return path in _SAID or path.endswith(".png") or path.startswith(".eval_results/")
+    return path in _SAID or (repo_type != "space" and path.endswith(".png")) or path.startswith(".eval_results/")
 
 
-def differing(old: Published, files: Mapping[str, LocalFile]) -> list[str]:
-    """Paths that only one of two trees has, or that differ, in order."""
-    both = old.files.keys() & files.keys()
+def differing(old: Published, files: Mapping[str, LocalFile], equal: Collection[str] = ()) -> list[str]:
+    """Paths that only one of two trees has, or that differ, in order.
+
+    Args:
+        old: A release.
+        files: Those of the other tree.
+        equal: Paths that are known to be equal in all but their bytes.
+    """
+    both = (old.files.keys() & files.keys()) - set(equal)
     return sorted((old.files.keys() ^ files.keys()) | {path for path in both if not old.files[path].same(files[path])})
 
 
-def _licence(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[Change]:
+def equal_tables(old: Published, new: Draft) -> list[str]:
+    """Parquet files that differ in their bytes alone, as another version of pyarrow writes them."""
+    return [
+        path
+        for path in differing(old, new.files)
+        if path.endswith(".parquet")
+        and path in old.files
+        and path in new.files
+        and same_rows(path, old.open, new.open)
+    ]
+
+
+def _licence(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     ours, theirs = (
-        " ".join(map(str, filter(None, (card.get("license"), card.get("license_name"))))) for card in (old, new)
+        " ".join(str(card[key]) for key in ("license", "license_name") if card.get(key)) for card in (old, new)
     )
     if ours != theirs:
         yield Change("major", f"licence: {ours or 'none'} → {theirs or 'none'}")
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One split of a configuration."""
-
-    path: str
-    file: LocalFile | RemoteFile
-    open: Callable[[str], AbstractContextManager[IO[bytes]]]
-
-    def columns(self) -> dict[str, str]:
-        with self.open(self.path) as stream:
-            return {field.name: str(field.type) for field in pq.read_schema(stream)}
-
-    def ids(self) -> frozenset[str] | None:
-        """Ids of its rows; None where it has no such column."""
-        with self.open(self.path) as stream, pq.ParquetFile(stream) as table:
-            if "id" not in table.schema_arrow.names:
-                return None
-            return frozenset(table.read(columns=["id"])["id"].to_pylist())
-
-
-def _tables(
-    card: Mapping[str, Any], files: Mapping[str, Any], opened: Callable[[str], AbstractContextManager[IO[bytes]]]
-) -> dict[str, dict[str, _Table]]:
-    """Every split whose one file is listed by the card and there, by configuration."""
-    found: dict[str, dict[str, _Table]] = {}
-    for config in card.get("configs") or []:
-        listed = config.get("data_files")
-        splits = listed if isinstance(listed, list) else []
-        found[str(config.get("config_name"))] = {
-            str(one["split"]): _Table(one["path"], files[one["path"]], opened)
-            for one in splits
-            if one.get("path") in files
-        }
-    return found
-
-
-def _corpus(old: Published, card: Mapping[str, Any], new: Draft) -> Iterable[Change]:
-    ours = _tables(card, old.files, old.open)
-    theirs = _tables(new.card, new.files, new.open)
-    if set(card.get("task_categories") or []) != set(new.card.get("task_categories") or []):
-        yield Change("major", f"task: {_listed(card, 'task_categories')} → {_listed(new.card, 'task_categories')}")
-    for name in ours.keys() - theirs.keys():
-        yield Change("major", f"configuration {name} is gone")
-    for name in sorted(theirs.keys() - ours.keys()):
-        yield Change("minor", f"configuration {name} is new")
-    for name in sorted(ours.keys() & theirs.keys()):
+def _corpus(old: Published, card: Mapping[str, Any], new: Draft) -> Iterator[Change]:
+    ours = splits_of(card, old.files, old.open)
+    theirs = splits_of(new.card, new.files, new.open)
+    before, after = (_listed(one.get("task_categories")) for one in (card, new.card))
+    if before != after:
+        yield Change("major", f"task: {', '.join(before) or 'none'} → {', '.join(after) or 'none'}")
+    yield from (Change("major", f"configuration {name} is gone") for name in ours if name not in theirs)
+    yield from (Change("minor", f"configuration {name} is new") for name in theirs if name not in ours)
+    both = [name for name in theirs if name in ours]
+    for name in both:
         yield from _config(name, ours[name], theirs[name])
-    moved = _moved(ours, theirs)
-    if moved:
-        yield Change("major", f"{moved:,} rows are in another split")
+        moved = 0 if name in _SAMPLES else _moved(ours[name], theirs[name])
+        if moved:
+            yield Change("major", f"{name}: {moved:,} rows are in another split")
+    compared = {
+        path for splits in (ours, theirs) for name in splits for one in splits[name].values() for path in one.files
+    }
+    yield from _files(old, new, "dataset", compared)
 
 
-def _config(name: str, old: Mapping[str, _Table], new: Mapping[str, _Table]) -> Iterable[Change]:
-    sample = name in ("rejected", "raw")
-    for split in sorted(old.keys() - new.keys()):
-        yield Change("minor" if sample else "major", f"{name}: split {split} is gone")
-    for split in sorted(new.keys() - old.keys()):
-        yield Change("minor", f"{name}: split {split} is new")
-    both = [split for split in new if split in old]
-    differing = [split for split in both if not _same(old[split], new[split])]
-    if differing:
-        first = differing[0]
-        yield from _columns(name, patiently(old[first].columns), new[first].columns())
-    for split in differing:
-        yield from _rows(name, split, patiently(old[split].ids), new[split].ids(), sample)
+def _config(name: str, old: Mapping[str, Split], new: Mapping[str, Split]) -> Iterator[Change]:
+    gone: Level = "minor" if name in _SAMPLES else "major"
+    yield from (Change(gone, f"{name}: split {split} is gone") for split in old if split not in new)
+    yield from (Change("minor", f"{name}: split {split} is new") for split in new if split not in old)
+    differ = [split for split in new if split in old and not old[split].same(new[split])]
+    for split in differ[:1]:
+        yield from _columns(name, patiently(lambda: old[split].columns), new[split].columns)  # noqa: B023
+    for split in differ:
+        yield from _rows(name, split, old[split], new[split])
 
 
-def _same(old: _Table, new: _Table) -> bool:
-    return isinstance(old.file, RemoteFile) and old.file.same(new.file)
-
-
-def _columns(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[Change]:
+def _columns(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
     for column, kind in old.items():
         if column not in new:
             yield Change("major", f"{name}: column {column} is gone")
         elif new[column] != kind:
             yield Change("major", f"{name}: column {column} was {kind} and is {new[column]}")
-    for column in new:
-        if column not in old:
-            yield Change("minor", f"{name}: column {column} is new")
+    yield from (Change("minor", f"{name}: column {column} is new") for column in new if column not in old)
 
 
-def _rows(
-    name: str, split: str, old: frozenset[str] | None, new: frozenset[str] | None, sample: bool
-) -> Iterable[Change]:
+def _rows(name: str, split: str, old: Split, new: Split) -> Iterator[Change]:
     where = f"{name}, {split}"
-    if old is None or new is None:
-        yield Change("minor", f"{where}: the rows changed")
-        return
-    added, gone = len(new - old), len(old - new)
-    if gone:
+    before, after = patiently(lambda: old.ids), new.ids
+    added = gone = 0
+    if before is not None and after is not None:
+        added, gone = len(after) - count_in(after, before), len(before) - count_in(before, after)
+    if gone and before is not None:
         # What was measured on a held-out split cannot be measured on the new one.
-        level: Level = "major" if split in _HELD_OUT and not sample else "minor"
-        yield Change(level, f"{where}: {gone:,} of {len(old):,} rows are gone")
-    if added:
-        yield Change("minor", f"{where}: {added:,} rows are new, {len(new):,} in all")
+        level: Level = "major" if split in _HELD_OUT and name not in _SAMPLES else "minor"
+        yield Change(level, f"{where}: {gone:,} of {len(before):,} rows are gone")
+    if added and after is not None:
+        yield Change("minor", f"{where}: {added:,} rows are new, {len(after):,} in all")
     if not added and not gone:
-        yield Change("minor", f"{where}: the same rows with other values or in another order")
+        if patiently(lambda: old.equal(new)):
+            yield Change("patch", f"{where}: the same rows, written by another version of pyarrow")
+        elif before is None or after is None:
+            yield Change("minor", f"{where}: the rows changed")
+        else:
+            yield Change("minor", f"{where}: the same rows with other values or in another order")
 
 
-def _moved(old: Mapping[str, Mapping[str, _Table]], new: Mapping[str, Mapping[str, _Table]]) -> int:
-    """Rows of the configurations that both have which are in another split than before."""
+def _moved(old: Mapping[str, Split], new: Mapping[str, Split]) -> int:
+    """Rows that are in another split than before."""
+    if all(split in new and one.same(new[split]) for split, one in old.items()):
+        return 0
     moved = 0
-    for name in old.keys() & new.keys() - {"rejected", "raw"}:
-        if all(split in new[name] and _same(table, new[name][split]) for split, table in old[name].items()):
-            continue
-        before = {split: patiently(table.ids) for split, table in old[name].items()}
-        after = {split: table.ids() for split, table in new[name].items()}
-        moved += sum(
-            len((before[one] or frozenset()) & (after[other] or frozenset()))
-            for one in before
-            for other in after
-            if one != other
-        )
+    for split, one in old.items():
+        before = patiently(lambda: one.ids)  # noqa: B023
+        for other, table in new.items():
+            if other != split and before is not None and table.ids is not None:
+                moved += count_in(before, table.ids)
     return moved
 
 
-def _model(old: Published, card: Mapping[str, Any], new: Draft) -> Iterable[Change]:
+def _model(old: Published, card: Mapping[str, Any], new: Draft) -> Iterator[Change]:
     kinds = {"config.json": ("model_type", "architectures"), "student.json": ("kind", "formats", "parser")}
     for file, keys in kinds.items():
         was, now = old.json(file), _json(new, file)
         yield from (Change("major", f"{file}: {key} changed") for key in keys if was.get(key) != now.get(key))
-    tasks = [set(one.get("tasks", ())) for one in (old.json("student.json"), _json(new, "student.json"))]
-    yield from (Change("major", f"task {task} is gone") for task in sorted(tasks[0] - tasks[1]))
-    yield from (Change("minor", f"task {task} is new") for task in sorted(tasks[1] - tasks[0]))
+    before, after = (_listed(one.get("tasks")) for one in (old.json("student.json"), _json(new, "student.json")))
+    yield from (Change("major", f"task {task} is gone") for task in before if task not in after)
+    yield from (Change("minor", f"task {task} is new") for task in after if task not in before)
     if card.get("base_model") != new.card.get("base_model"):
         yield Change("major", f"base: {card.get('base_model')} → {new.card.get('base_model')}")
-    yield from _trained_on(old.json("provenance.json"), new.provenance)
-    yield from _files(old, new, "minor")
-
-
-def _trained_on(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[Change]:
-    before, after = (
-        {
-            one["id"]: one.get("tag") or one.get("revision") or str(one.get("commit") or one.get("sha256"))[:12]
-            for one in origin.get("datasets", ())
-        }
-        for origin in (old, new)
-    )
-    yield from _differences("trained on", before, after)
+    yield from _files(old, new, "model")
 
 
 def _json(draft: Draft, path: str) -> dict[str, Any]:
     if path not in draft.files:
         return {}
     with draft.open(path) as stream:
-        found: dict[str, Any] = json.load(stream)
+        return _mapping(json.load(stream))
+
+
+def _files(old: Published, new: Draft, repo_type: RepoType, compared: Collection[str] = ()) -> list[Change]:
+    """Differences of the files that hold the thing itself, but for those that were compared closer."""
+    found = [path for path in differing(old, new.files) if not is_said(path, repo_type) and path not in compared]
+    states = {
+        path: "is new" if path not in old.files else "is gone" if path not in new.files else "changed"
+        for path in found
+    }
+    return _some("minor", [f"{path} {state}" for path, state in states.items()], "more files differ")
+
+
+def _made_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Differences of how it was made, as the provenances say."""
+    for what, key in (("model", "models"), ("input", "inputs"), ("trained on", "datasets"), ("seed", "seeds")):
+        yield from _differences(f"{what} ", _named(old.get(key)), _named(new.get(key)))
+    students = [_named({"written by": one["student"]} if one.get("student") else {}) for one in (old, new)]
+    yield from _differences("", students[0], students[1])
+    yield from _differences("recipe, ", dict(_flat(old.get("recipe"))), dict(_flat(new.get("recipe"))))
+    packages = [_mapping(_mapping(origin.get("environment")).get("packages")) for origin in (old, new)]
+    yield from _differences("made with ", packages[0], packages[1], "patch")
+
+
+def _named(value: object) -> dict[str, str]:
+    """What took part, by role or id: id and version and commit, or a plain value."""
+    if isinstance(value, list):
+        value = {str(_mapping(one).get("id")): one for one in value if _mapping(one)}
+    found = {}
+    for role, one in _mapping(value).items():
+        told = _mapping(one)
+        marks = [str(told[key])[:19] for key in ("tag", "revision", "commit", "sha256", "rows") if told.get(key)]
+        found[str(role)] = "@".join([str(told.get("id")), *marks]) if told else str(one)
     return found
 
 
-def _files(old: Published, new: Draft, level: Level) -> Iterable[Change]:
-    """Differences of the files that hold the thing itself."""
-    for path in differing(old, new.files):
-        if is_said(path):
-            continue
-        state = "is new" if path not in old.files else "is gone" if path not in new.files else "changed"
-        yield Change(level, f"{path} {state}")
-
-
-def _made_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[Change]:
-    """Differences of how it was made, as the provenances say."""
-    models = [
-        {role: f"{m['id']}@{str(m['commit'])[:19]}" for role, m in origin.get("models", {}).items()}
-        for origin in (old, new)
+def _differences(
+    what: str, old: Mapping[str, object], new: Mapping[str, object], level: Level = "minor"
+) -> list[Change]:
+    texts = [
+        f"{what}{key}: {_shown(old.get(key))} → {_shown(new.get(key))}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
     ]
-    yield from _differences("model, ", *models)
-    recipes = [dict(_flat(origin.get("recipe", {}))) for origin in (old, new)]
-    yield from _differences("recipe, ", *recipes)
-    versions = [dict(origin.get("environment", {}).get("packages", {})) for origin in (old, new)]
-    for change in _differences("made with ", *versions):
-        yield Change("patch", change.text)
+    return _some(level, texts, f"more differences of {what.strip(' ,')}")
 
 
-def _differences(what: str, old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:
-    texts = []
-    for key in dict.fromkeys([*old, *new]):
-        before, after = old.get(key), new.get(key)
-        if before != after:
-            texts.append(f"{what}{key}: {'none' if before is None else before} → {'none' if after is None else after}")
-    shown = [Change("minor", text) for text in texts[:_MOST]]
-    return shown + ([Change("minor", f"{what}{len(texts) - _MOST} more differences")] if len(texts) > _MOST else [])
+def _some(level: Level, texts: list[str], more: str) -> list[Change]:
+    shown = [Change(level, text) for text in texts[:_MOST]]
+    return shown + ([Change(level, f"{len(texts) - _MOST:,} {more}")] if len(texts) > _MOST else [])
 
 
-def _flat(value: object, path: str = "") -> Iterable[tuple[str, object]]:
+def _flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """The leaves of a recipe by dotted path; critics by their names."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _flat(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and value and all(isinstance(item, Mapping) and "critic" in item for item in value):
         for item in value:
-            yield from _flat(
-                {k: v for k, v in item.items() if k != "critic"}, f"{path}.{item.get('name') or item['critic']}"
-            )
+            rest = {key: one for key, one in item.items() if key != "critic"}
+            yield from _flat({"asked": True, **rest}, f"{path}.{item.get('name') or item['critic']}")
     elif value is not None:
         yield path, value
 
 
-def _said(old: Published, new: Draft) -> list[Change]:
-    paths = [path for path in differing(old, new.files) if is_said(path) and path != "provenance.json"]
-    return [Change("patch", f"{path} says something else") for path in paths]
+def _said(old: Published, new: Draft, repo_type: RepoType) -> list[Change]:
+    """Differences of what is said where nothing else changed; the provenance always says something of its own."""
+    paths = [path for path in differing(old, new.files) if is_said(path, repo_type) and path != "provenance.json"]
+    return _some("patch", [f"{path} says something else" for path in paths], "more files say something else")
 
 
-def _listed(card: Mapping[str, Any], key: str) -> str:
-    return ", ".join(card.get(key) or []) or "none"
+def _mapping(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _listed(value: object) -> list[str]:
+    return [str(item) for item in (value if isinstance(value, list) else [value] if value else [])]
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

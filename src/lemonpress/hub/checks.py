@@ -1,7 +1,6 @@
 """What may leave this machine: checks of a complete release folder before anything is sent."""
 
 import codecs
-import fnmatch
 import json
 import re
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from typing import Any, Literal
 import yaml
 
 from lemonpress.errors import UserError
+from lemonpress.hub.configs import covers, read_configs
+from lemonpress.personal_data import holds_key
 
 RepoType = Literal["dataset", "model", "space"]
 
@@ -30,6 +31,8 @@ _MAGIC = {
     ".safetensors": (8, b"{"),
 }
 _UNCHECKED = frozenset({".model"})
+_SEARCHED = frozenset({".css", ".jinja", ".json", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"})
+_MOST_SEARCHED = 1 << 20  # bytes of a file
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -46,15 +49,17 @@ def check_release(folder: Path, repo_type: RepoType, paths: Sequence[str]) -> di
 
     Raises:
         UserError: A file kind that may not leave, content of another kind than the name says, a missing or broken
-            card, a data file that the card names and the folder lacks, an adapter without a published base.
+            card, a data file that the card names and the folder lacks, a key or token in a text, an adapter without a
+            published base.
     """
     for path in paths:
         _check_kind(path, repo_type)
         _check_content(folder, path)
+        _check_keys(folder, path)
     for path in _REQUIRED:
         if path not in paths:
             raise UserError(f"{path}: is missing in the release folder {folder.name}; every release carries one")
-    card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
+    card = front_matter(_text(folder, "README.md"))
     if repo_type == "dataset":
         _check_data_files(card, paths)
     if repo_type == "space" and not isinstance(card.get("sdk"), str):
@@ -66,12 +71,12 @@ def check_release(folder: Path, repo_type: RepoType, paths: Sequence[str]) -> di
 
 
 def front_matter(card: str) -> dict[str, Any]:
-    """Read the YAML front matter of a card.
+    """Read the YAML front matter of a card; a byte order mark may stand before it.
 
     Raises:
         UserError: There is none, or it is no YAML mapping.
     """
-    match = re.match(r"---\r?\n(.*?)\r?\n---\s*(\n|$)", card, re.DOTALL)
+    match = re.match(r"\ufeff?---\r?\n(.*?)\r?\n---\s*(\n|$)", card, re.DOTALL)
     if match is None:
         raise UserError("README.md: has no front matter; begin it with a YAML block between --- lines")
     try:
@@ -116,13 +121,46 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
+def _text(folder: Path, path: str) -> str:
+    try:
+        return (folder / path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not UTF-8; save it as UTF-8") from None
+
+
+def _check_keys(folder: Path, path: str) -> None:
+    if PurePosixPath(path).suffix.lower() not in _SEARCHED or (folder / path).stat().st_size > _MOST_SEARCHED:
+        return
+    if holds_key(_text(folder, path)):
+        raise UserError(f"{path}: holds what looks like a key or token; remove it, and revoke it where it was in use")
+
+
 def _check_data_files(card: dict[str, Any], paths: Sequence[str]) -> None:
-    for config in card.get("configs") or []:
-        files = config.get("data_files", [])
-        named = [item["path"] for item in files] if isinstance(files, list) else [files]
-        for pattern in named:
-            if not fnmatch.filter(paths, pattern):
-                raise UserError(f"README.md: config {config.get('config_name')} names {pattern}, which is not there")
+    listed = card.get("configs") or []
+    configs = read_configs(card)
+    if not isinstance(listed, list) or len(configs) < len(listed):
+        raise UserError("README.md: configs is no list of mappings that each have a config_name; mend it")
+    for config, item in zip(configs, listed, strict=True):
+        where = f"README.md: config {config.name}"
+        _check_form(item.get("data_files"), where)
+        for split, files in config.files(paths).items():
+            for pattern in config.splits[split]:
+                if not any(covers(pattern, path) for path in files):
+                    raise UserError(f"{where} names {pattern}, which is not there")
+            twice = next((path for path in files if files.count(path) > 1), None)
+            if twice is not None:
+                raise UserError(f"{where} names {twice} twice in {split}, whose rows would be loaded twice")
+
+
+def _check_form(listed: object, where: str) -> None:
+    """Refuse what can be read but makes ``datasets.load_dataset`` fail."""
+    remedy = "write data_files as a path, a list of paths, or a list of split and path, each split once"
+    entries = listed if isinstance(listed, list) else [listed]
+    splits = [item.get("split") for item in entries if isinstance(item, dict)]
+    whole = [
+        isinstance(item, str) or (isinstance(item, dict) and item.keys() == {"split", "path"} and _is_path(item["path"]))
+        for item in entries
+    ]
 
 
 def _check_adapter(folder: Path, path: str) -> None:

@@ -4,8 +4,9 @@
 here the files come from the snapshot of the one commit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from lemonpress.errors import UserError
 from lemonpress.home import home
 from lemonpress.hub.checks import RepoType, front_matter
+from lemonpress.hub.configs import Config, default_config, read_configs
 from lemonpress.hub.destination import is_loopback
 
 if TYPE_CHECKING:
@@ -49,21 +51,26 @@ def load(
     card = folder / "README.md"
     if not card.is_file():
         raise UserError(f"{repo_id}: has no card that lists its configs; load it with datasets.load_dataset")
-    files = _split_files(front_matter(card.read_text(encoding="utf-8")), repo_id, config)
+    chosen = _config(front_matter(card.read_text(encoding="utf-8", errors="replace")), repo_id, config)
     if split is not None:
-        if split not in files:
-            raise UserError(f"{repo_id}: no split {split!r}; there are: {', '.join(files)}")
-        files = {split: files[split]}
-    _download(repo_id, "dataset", commit, endpoint, [path for paths in files.values() for path in paths])
-    found = {
-        name: [str(file) for path in paths for file in sorted(folder.glob(path))] for name, paths in files.items()
-    }
+        if split not in chosen.splits:
+            raise UserError(f"{repo_id}: no split {split!r}; there are: {', '.join(chosen.splits)}")
+        chosen = replace(chosen, splits={split: chosen.splits[split]})
+    if not chosen.splits:
+        raise UserError(f"{repo_id}: config {chosen.name!r} lists no files; load it with datasets.load_dataset")
+    # The client's own * crosses folders, but its **/ wants one.
+    wanted = [pattern.replace("**/", "*") for patterns in chosen.splits.values() for pattern in patterns]
+    _download(repo_id, "dataset", commit, endpoint, wanted)
+    found = chosen.files(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     for name, paths in found.items():
         if not paths:
             raise UserError(f"{repo_id}: split {name!r} of {commit[:12]} has no files; load another version")
+        if not all(path.endswith(".parquet") for path in paths):
+            raise UserError(f"{repo_id}: split {name!r} is not in Parquet files; load it with datasets.load_dataset")
+    files = {name: [str(folder / path) for path in paths] for name, paths in found.items()}
     cache = _cache_folder(endpoint)
     return load_dataset(
-        "parquet", data_files=found, split=split, cache_dir=None if cache is None else str(cache / "datasets")
+        "parquet", data_files=files, split=split, cache_dir=None if cache is None else str(cache / "datasets")
     )
 
 
@@ -121,22 +128,21 @@ def _download(
     return folder
 
 
-def _split_files(card: Mapping[str, Any], repo_id: str, config: str | None) -> dict[str, list[str]]:
-    """Path patterns of each split of a configuration, as the card lists them."""
-    configs = {item["config_name"]: item for item in card.get("configs") or []}
+def _config(card: Mapping[str, Any], repo_id: str, name: str | None) -> Config:
+    """The named configuration of a card, or the one that needs no name."""
+    configs = read_configs(card)
     if not configs:
         raise UserError(f"{repo_id}: its card lists no configs; load it with datasets.load_dataset")
-    if config is None:
-        defaults = [name for name, item in configs.items() if item.get("default") or name == "default"]
-        if not defaults and len(configs) > 1:
-            raise UserError(f"{repo_id}: name a config, one of: {', '.join(configs)}")
-        config = (defaults or list(configs))[0]
-    if config not in configs:
-        raise UserError(f"{repo_id}: no config {config!r}; there are: {', '.join(configs)}")
-    listed: str | Sequence[Mapping[str, Any]] = configs[config]["data_files"]
-    if isinstance(listed, str):
-        return {"train": [listed]}
-    return {item["split"]: [item["path"]] if isinstance(item["path"], str) else list(item["path"]) for item in listed}
+    names = ", ".join(config.name for config in configs)
+    if name is None:
+        found = default_config(configs)
+        if found is None:
+            raise UserError(f"{repo_id}: name a config, one of: {names}")
+        return found
+    found = next((config for config in configs if config.name == name), None)
+    if found is None:
+        raise UserError(f"{repo_id}: no config {name!r}; there are: {names}")
+    return found
 
 
 def _cache_folder(endpoint: str | None) -> Path | None:

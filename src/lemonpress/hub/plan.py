@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lemonpress.hub import versions
 from lemonpress.hub.published import Published
-from lemonpress.hub.tree import LocalFile
+from lemonpress.hub.tree import LocalFile, RemoteFile
 from lemonpress.hub.versions import Change
 
 
@@ -79,21 +79,22 @@ def plan(
     repo_id: str,
     version: str,
     files: Mapping[str, LocalFile],
+    there: Mapping[str, RemoteFile],
     changes: tuple[Change, ...],
     card: str,
     old: Published | None,
 ) -> Plan:
-    """Compare a folder's files with the release before.
+    """Compare a folder's files with what main holds.
 
     Args:
         repo_id: ``namespace/name``.
         version: The version to be.
         files: Every file of the release, by path.
+        there: What main holds now.
         changes: From `lemonpress.hub.changes`.
         card: README.md.
         old: The release before, if any.
     """
-    there = dict(old.files) if old else {}
 
     def state(path: str) -> str:
         if path not in there:

@@ -23,7 +23,11 @@ _RACE = 412
 
 @dataclass(frozen=True)
 class Request:
-    """What to release, and where."""
+    """What to release, and where.
+
+    Attributes:
+        head: The commit of main that the release was compared with; None where any will do.
+    """
 
     endpoint: str
     token: str | None = field(repr=False)
@@ -33,17 +37,22 @@ class Request:
     folder: str
     files: tuple[LocalFile, ...]
     space_sdk: str | None
-    dry_run: bool
+    head: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of it: a commit, or a refusal in one line, or the traceback of a failure."""
+    """What came of it: a commit, or a main that moved, or a refusal in one line, or the traceback of a failure."""
 
     commit: str | None = None
     uploaded: bool = False
+    moved: bool = False
     refusal: str | None = None
     failure: str | None = None
+
+
+class MainMovedError(Exception):
+    """Somebody committed to main since the release was compared with it."""
 
 
 def main() -> int:
@@ -53,6 +62,8 @@ def main() -> int:
     limit_waiting()
     try:
         answer = publish(request)
+    except MainMovedError:
+        answer = Answer(moved=True)
     except Exception as error:
         refusal = _refusal(error, request)
         answer = Answer(refusal=refusal) if refusal else Answer(failure=traceback.format_exc())
@@ -66,7 +77,8 @@ def publish(request: Request) -> Answer:
     """Release the files, or recognise that they are released.
 
     Raises:
-        UserError: The tag exists with other content.
+        UserError: The tag exists with other content, or the Hub leaves files out.
+        MainMovedError: Main is not what the release was compared with.
         RuntimeError: The Hub shows other content than was sent.
     """
     from huggingface_hub import HfApi
@@ -76,20 +88,18 @@ def publish(request: Request) -> Answer:
     if tagged is not None:
         _require_same(api, request, tagged)
         return Answer(commit=tagged)
-    if request.dry_run:
-        return Answer()
     patiently(
         lambda: api.create_repo(
             request.repo_id, repo_type=request.repo_type, space_sdk=request.space_sdk, exist_ok=True
         )
     )
-    commit, uploaded = _commit(api, request)
-    patiently(lambda: _tag(api, request, commit))
+    commit, sent = _commit(api, request)
+    tagged_now = patiently(lambda: _tag(api, request, commit))
     read_back = patiently(lambda: _tagged_commit(api, request))
     if read_back is None:
         raise RuntimeError(f"{request.tag} of {request.repo_id} was made and is not there")
     _require_same(api, request, read_back)
-    return Answer(commit=read_back, uploaded=uploaded)
+    return Answer(commit=read_back, uploaded=sent or tagged_now)
 
 
 def _tagged_commit(api: "HfApi", request: Request) -> str | None:
@@ -111,7 +121,7 @@ def _require_same(api: "HfApi", request: Request, commit: str) -> None:
         paths = sorted([*(file.path for file in changed), *stale])
         named = paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         raise UserError(
-            f"{request.tag} of {request.repo_id} exists with other content ({named}); raise version in the recipe"
+            f"{request.tag} of {request.repo_id} exists with other content ({named}); release it as another version"
         )
 
 
@@ -138,11 +148,19 @@ def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
         changed, stale = _difference(api, request, head)
         if not changed and not stale:
             return head
+        if request.head not in (None, head):
+            raise MainMovedError
         for file in changed:
             additions.setdefault(file.path, CommitOperationAdd(file.path, Path(request.folder, file.path)))
         adding = [additions[file.path] for file in changed]
         # Large files go first, in parallel; those that the Hub has from an earlier attempt are not sent again.
-        api.preupload_lfs_files(request.repo_id, adding, repo_type=request.repo_type, free_memory=False)
+        # No .gitignore decides what a release holds, neither one of it nor one that is there.
+        api.preupload_lfs_files(
+            request.repo_id, adding, repo_type=request.repo_type, free_memory=False, gitignore_content=""
+        )
+        ignored = [one.path_in_repo for one in adding if one._should_ignore]
+        if ignored:
+            raise UserError(f"{request.repo_id}: the .gitignore there leaves out {ignored[0]}; delete it there first")
         sent = True
         done = api.create_commit(
             request.repo_id,
@@ -161,7 +179,8 @@ def _commit(api: "HfApi", request: Request) -> tuple[str, bool]:
     return commit, sent
 
 
-def _tag(api: "HfApi", request: Request, commit: str) -> None:
+def _tag(api: "HfApi", request: Request, commit: str) -> bool:
+    """Tag a commit; whether this call did."""
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -170,6 +189,8 @@ def _tag(api: "HfApi", request: Request, commit: str) -> None:
         # It is there, from another process or from a call whose answer was lost; reading back says with what content.
         if error.response.status_code != 409:
             raise
+        return False
+    return True
 
 
 def _refusal(error: Exception, request: Request) -> str | None:

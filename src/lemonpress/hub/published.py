@@ -1,7 +1,8 @@
 """What a Hub holds of a repository already: its released versions, and their files."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,12 +13,15 @@ from lemonpress.hub import versions
 from lemonpress.hub.checks import RepoType, front_matter
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.patience import causes, patiently
-from lemonpress.hub.tree import HUBS_OWN, RemoteFile, list_remote
+from lemonpress.hub.tree import HUBS_OWN, LocalFile, RemoteFile, list_remote
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_PREFIX: Mapping[RepoType, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
+PREFIXES: Mapping[RepoType, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
+"""What comes before a repository's name in addresses."""
+
+_RELEASE = re.compile(r"Release v\d")
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Published:
         from huggingface_hub import HfFileSystem
 
         system = HfFileSystem(endpoint=self.to.endpoint, token=self.to.token or False, skip_instance_cache=True)
-        with system.open(f"{_PREFIX[self.repo_type]}{self.repo_id}@{self.commit}/{path}", "rb") as stream:
+        with system.open(f"{PREFIXES[self.repo_type]}{self.repo_id}@{self.commit}/{path}", "rb") as stream:
             yield stream
 
     def text(self, path: str) -> str:
@@ -75,6 +79,57 @@ class Published:
             return {}
 
 
+@dataclass(frozen=True)
+class Main:
+    """The head of a repository.
+
+    Attributes:
+        commit: Of main.
+        files: What it holds, by path.
+        released: What the newest release's commit on it holds; empty where there is none, or it was not tagged.
+    """
+
+    commit: str
+    files: Mapping[str, RemoteFile]
+    released: Mapping[str, RemoteFile]
+
+    def foreign(self, files: Collection[str]) -> list[str]:
+        """Paths that no release put there and that a release of these files would remove."""
+        return sorted(self.files.keys() - set(files) - self.released.keys())
+
+    def edited(self, files: Mapping[str, LocalFile]) -> list[str]:
+        """Paths that were changed after the newest release, and that a release of these files would write over."""
+        return sorted(
+            path
+            for path in self.files.keys() & files.keys()
+            if not self.files[path].same(files[path])
+            and not (path in self.released and self.released[path].same(self.files[path]))
+        )
+
+
+def read_main(repo_id: str, repo_type: RepoType, to: Destination) -> Main | None:
+    """The head of a repository; None where there is no such repository.
+
+    Raises:
+        UserError: The Hub cannot be reached or keeps refusing.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api = _api(to)
+    with explained(repo_id, to):
+        try:
+            commits = patiently(partial(api.list_repo_commits, repo_id, repo_type=repo_type))
+        except RepositoryNotFoundError:
+            return None
+        head = commits[0].commit_id
+        release = next((one.commit_id for one in commits if _RELEASE.match(one.title)), None)
+        files, released = (
+            patiently(partial(list_remote, api, repo_id, repo_type, commit)) if commit else {}
+            for commit in (head, release)
+        )
+    return Main(head, _without_own(files), _without_own(released))
+
+
 def find_versions(repo_id: str, repo_type: RepoType, to: Destination) -> frozenset[str]:
     """Every released version of a repository; none where there is no such repository.
 
@@ -99,8 +154,11 @@ def read_published(repo_id: str, repo_type: RepoType, version: str, to: Destinat
         if info.sha is None:
             raise UserError(f"{repo_id}: {to.endpoint} names no commit of v{version}; try again later")
         files = patiently(partial(list_remote, api, repo_id, repo_type, info.sha))
-    kept = {path: file for path, file in files.items() if path not in HUBS_OWN}
-    return Published(repo_id, repo_type, version, info.sha, kept, to)
+    return Published(repo_id, repo_type, version, info.sha, _without_own(files), to)
+
+
+def _without_own(files: Mapping[str, RemoteFile]) -> dict[str, RemoteFile]:
+    return {path: file for path, file in files.items() if path not in HUBS_OWN}
 
 
 def _api(to: Destination) -> "HfApi":

@@ -38,7 +38,7 @@ def read_in_fresh_process(
             **({"NO_PROXY": "*", "no_proxy": "*"} if to.local else {}),
         }
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("read_back.py"))],
+            [sys.executable, "-P", str(Path(__file__).with_name("read_back.py"))],
             input=json.dumps(request),
             env=environment,
             capture_output=True,

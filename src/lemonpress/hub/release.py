@@ -14,10 +14,10 @@ from lemonpress.hub import versions
 from lemonpress.hub.checks import RepoType, check_release, front_matter
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.plan import Plan
-from lemonpress.hub.publish import Answer, Request
+from lemonpress.hub.publish import Answer, MainMovedError, Request
+from lemonpress.hub.published import PREFIXES
 from lemonpress.hub.tree import LocalFile, read_tree
 
-_PAGE_PREFIX: dict[RepoType, str] = {"dataset": "datasets/", "model": "", "space": "spaces/"}
 _SOON_SENT = 16 << 20  # bytes: below, the client's progress bars are gone before anybody reads them
 
 
@@ -29,9 +29,9 @@ class Release:
         repo_id: ``namespace/name``.
         repo_type: dataset, model or space.
         tag: ``vVERSION``.
-        commit: What the tag points to; None where a dry run found no such tag.
+        commit: What the tag points to; None where a dry run found no such version.
         url: Page of the repository.
-        uploaded: Whether this call wrote a commit; False where the content was there already.
+        uploaded: Whether this call wrote a commit or the tag; False where both were there already.
         files: Path and size in bytes of every file.
         plan: What it changes of the version before, where that was asked.
     """
@@ -53,7 +53,7 @@ class Release:
 
 def page(to: Destination, repo_type: RepoType, repo_id: str) -> str:
     """The address of a repository's page."""
-    return f"{to.endpoint}/{_PAGE_PREFIX[repo_type]}{repo_id}"
+    return f"{to.endpoint}/{PREFIXES[repo_type]}{repo_id}"
 
 
 def release(
@@ -63,9 +63,9 @@ def release(
     version: str,
     to: Destination,
     *,
-    dry_run: bool = False,
     files: tuple[LocalFile, ...] | None = None,
     planned: Plan | None = None,
+    head: str | None = None,
 ) -> Release:
     """Publish a folder as one version of a repository and read it back.
 
@@ -78,13 +78,14 @@ def release(
         repo_type: dataset, model or space; decides which file kinds may leave.
         version: Semantic version such as ``1.0.0``; the tag is ``v1.0.0``.
         to: The Hub.
-        dry_run: Check everything and ask the Hub about the tag, but write nothing.
         files: The folder's files and their digests, where they are known already and the folder was checked.
         planned: What the release changes, to hand on.
+        head: The commit of main that it was compared with; any will do if None.
 
     Raises:
         UserError: The folder may not leave, the tag exists with other content, the token may not write, or the Hub
             cannot be reached or keeps refusing.
+        MainMovedError: Main is at another commit than `head`, with other files than the release's.
         RuntimeError: The Hub shows other content than was sent, or the publishing process ended early.
     """
     versions.parse(version)
@@ -103,7 +104,7 @@ def release(
         folder=str(folder),
         files=files,
         space_sdk=card["sdk"] if repo_type == "space" else None,
-        dry_run=dry_run,
+        head=head,
     )
     answer = _publish(request, _environment(to, quiet=sum(file.size for file in files) < _SOON_SENT))
     return Release(
@@ -135,6 +136,8 @@ def _publish(request: Request, environment: dict[str, str]) -> Answer:
         raise RuntimeError(
             f"publishing {request.repo_id} ended with status {child.returncode}; run it again to complete the release"
         ) from None
+    if answer.moved:
+        raise MainMovedError
     if answer.refusal is not None:
         raise UserError(answer.refusal)
     if answer.failure is not None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lemonpress.hub.configs import Config, default_config
 from lemonpress.hub.local import lfs, trees
 from lemonpress.hub.local.store import OpenRepo
 
@@ -19,15 +19,6 @@ _COLUMNS = 24
 _CELL = 240
 _NAME = 60
 _WIDE = 28
-
-
-@dataclass(frozen=True)
-class Config:
-    """A configuration of a dataset: its name, the path patterns of each split, whether it is the default one."""
-
-    name: str
-    splits: dict[str, list[str]]
-    default: bool
 
 
 @dataclass(frozen=True)
@@ -68,40 +59,10 @@ class Preview:
     hidden: int
 
 
-def configurations(card: dict[str, Any]) -> list[Config]:
-    """The configurations that a card's metadata lists; what is malformed is left out.
-
-    Args:
-        card: the metadata as plain values.
-    """
-    listed = card.get("configs")
-    return [
-        Config(item["config_name"], _splits(item.get("data_files")), item.get("default") is True)
-        for item in (listed if isinstance(listed, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("config_name"), str)
-    ]
-
-
-def _splits(listed: object) -> dict[str, list[str]]:
-    if isinstance(listed, str):
-        return {"train": [listed]}
-    if not isinstance(listed, list):
-        return {}
-    if all(isinstance(item, str) for item in listed):
-        return {"train": listed}
-    named = [item for item in listed if isinstance(item, dict) and "split" in item and "path" in item]
-    return {str(item["split"]): _patterns(item["path"]) for item in named}
-
-
-def _patterns(path: object) -> list[str]:
-    return [str(pattern) for pattern in (path if isinstance(path, list) else [path])]
-
-
 def chosen(configs: Sequence[Config], name: str | None) -> Config | None:
     """The named configuration, else the one that is loaded without a name, else the first; None of none."""
-    named = [config for config in configs if config.name == name]
-    defaults = [config for config in configs if config.default or config.name == "default"]
-    return next(iter([*named, *defaults, *configs]), None)
+    named = next((config for config in configs if config.name == name), None)
+    return named or default_config(configs) or next(iter(configs), None)
 
 
 def first_rows(root: Path, repo: OpenRepo, entries: Sequence[trees.Entry], config: Config | None) -> Preview | None:
@@ -116,13 +77,11 @@ def first_rows(root: Path, repo: OpenRepo, entries: Sequence[trees.Entry], confi
     Returns:
         At most 5 rows and 24 columns of them; None if there is no such file or it cannot be read.
     """
-    tables = [entry for entry in entries if entry.path.endswith(".parquet")]
-    splits = [(None, ["*"])] if config is None else config.splits.items()
-    for split, patterns in splits:
-        for entry in tables:
-            if any(fnmatchcase(entry.path, pattern) for pattern in patterns):
-                return _read(root, repo, entry, split)
-    return None
+    tables = {entry.path: entry for entry in entries if entry.path.endswith(".parquet")}
+    splits = {None: list(tables)} if config is None else config.files(tables)
+    found = ((split, tables[path]) for split, paths in splits.items() for path in paths)
+    split, entry = next(found, (None, None))
+    return None if entry is None else _read(root, repo, entry, split)
 
 
 def _read(root: Path, repo: OpenRepo, entry: trees.Entry, split: str | None) -> Preview | None:

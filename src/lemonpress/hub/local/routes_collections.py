@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lemonpress.hub.collections import MAX_DESCRIPTION, MAX_NOTE, MAX_TITLE
-from lemonpress.hub.local import collections
-from lemonpress.hub.local.collections import Collection, Item
+from lemonpress.hub.collection import MAX_DESCRIPTION, MAX_NOTE, MAX_TITLE
+from lemonpress.hub.local import collection_store
+from lemonpress.hub.local.collection_store import Collection, Item
 from lemonpress.hub.local.errors import HubError, bad_request
 from lemonpress.hub.local.names import KINDS, repo_id, split_repo_id
 from lemonpress.hub.local.requests import Caller, caller, open_readable, parameter, require_owner, store_of, with_body
@@ -25,7 +25,7 @@ _THEMES = ("orange", "blue", "green", "purple", "pink", "indigo")
 def visible(request: Request) -> list[Collection]:
     """The collections that the caller may see, newest change first."""
     owner = caller(request) is Caller.OWNER
-    return [collection for collection in collections.every(store_of(request)) if owner or not collection.private]
+    return [collection for collection in collection_store.every(store_of(request)) if owner or not collection.private]
 
 
 def readable_collection(request: Request) -> Collection:
@@ -35,7 +35,7 @@ def readable_collection(request: Request) -> Collection:
         HubError: 404 if it is missing, or private and the caller is not the owner.
     """
     namespace, name = parameter(request, "namespace"), parameter(request, "slug")
-    found = collections.find(store_of(request), namespace, name)
+    found = collection_store.find(store_of(request), namespace, name)
     if found is None or (found.private and caller(request) is not Caller.OWNER):
         raise HubError(404, f"Collection {namespace}/{name} not found")
     return found
@@ -44,7 +44,7 @@ def readable_collection(request: Request) -> Collection:
 def readable_items(request: Request, collection: Collection) -> list[tuple[Item, OpenRepo]]:
     """The items of a collection whose repositories the caller may see."""
     owner = caller(request) is Caller.OWNER
-    found = collections.contents(store_of(request), collection)
+    found = collection_store.contents(store_of(request), collection)
     return [(item, repo) for item, repo in found if owner or not repo.settings.private]
 
 
@@ -74,13 +74,13 @@ def create(request: Request, fields: dict[str, Any]) -> Response:
     store = store_of(request)
     # Where a repository could be, a collection can.
     namespace = repo_id("models", str(fields.get("namespace") or OWNER), "collection").namespace
-    drawn = Collection(collections.new_key(), namespace, title="", changed="")
+    drawn = Collection(collection_store.new_key(), namespace, title="", changed="")
     asked = _with_metadata(drawn, {"title": "", **fields})
     with store.collections_lock:
-        for other in collections.every(store):
+        for other in collection_store.every(store):
             if (other.namespace, other.title) == (asked.namespace, asked.title):
                 raise HubError(409, f"The collection {other.slug} exists already", body={"slug": other.slug})
-        return JSONResponse(_described(request, collections.save(store, asked)))
+        return JSONResponse(_described(request, collection_store.save(store, asked)))
 
 
 def change(request: Request, fields: dict[str, Any]) -> Response:
@@ -94,7 +94,7 @@ def delete(request: Request) -> Response:
     require_owner(request)
     store = store_of(request)
     with store.collections_lock:
-        collections.remove(store, readable_collection(request))
+        collection_store.remove(store, readable_collection(request))
     return JSONResponse({"success": True})
 
 
@@ -108,10 +108,10 @@ def add(request: Request, fields: dict[str, Any]) -> Response:
             f"The local Hub keeps no items of type {kind!r} in collections: use one of {', '.join(KINDS)}"
         )
     repo = open_readable(request, split_repo_id(KINDS[kind], str(name))).id
-    item = Item(collections.new_key(), kind, repo.full, _text(fields, "note", MAX_NOTE))
+    item = Item(collection_store.new_key(), kind, repo.full, _text(fields, "note", MAX_NOTE))
 
     def added(collection: Collection) -> Collection:
-        if any(there.id == repo for _, there in collections.contents(store_of(request), collection)):
+        if any(there.id == repo for _, there in collection_store.contents(store_of(request), collection)):
             raise HubError(409, f"The {kind} {repo.full} is in {collection.slug} already")
         return replace(collection, items=(*collection.items, item))
 
@@ -156,7 +156,7 @@ def _edit(request: Request, change: Callable[[Collection], Collection]) -> Colle
     with store.collections_lock:
         before = readable_collection(request)
         after = change(before)
-        return before if after == before else collections.save(store, after)
+        return before if after == before else collection_store.save(store, after)
 
 
 def _item(collection: Collection, key: str) -> tuple[int, Item]:

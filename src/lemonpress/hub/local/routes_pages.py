@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from lemonpress.hub.configs import Config, read_configs
 from lemonpress.hub.local import cards, facts, preview, revisions, snippets, trees
 from lemonpress.hub.local.card_pages import render_card, summary
 from lemonpress.hub.local.errors import HubError
@@ -113,7 +114,7 @@ def repository(request: Request) -> Response:
     refs = facts.refs(repo)
     shown = next((ref for ref in refs if ref.name == revision and ref.commit == str(commit.id)), None)
     pinned = _pinned(refs, shown, commit)
-    configs = preview.configurations(card) if repo.id.kind == "datasets" else []
+    configs = read_configs(card) if repo.id.kind == "datasets" else []
     config = preview.chosen(configs, request.query_params.get("config"))
     return _page(
         "repository",
@@ -172,7 +173,7 @@ def _origins(request: Request, card: dict[str, Any]) -> list[tuple[str, str, str
 
 
 def _preview(
-    request: Request, repo: OpenRepo, entries: Sequence[trees.Entry], config: preview.Config | None
+    request: Request, repo: OpenRepo, entries: Sequence[trees.Entry], config: Config | None
 ) -> preview.Preview | None:
     if repo.id.kind != "datasets":
         return None
