@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lemonpress import personal_data
 from lemonpress.assets import find_file
-from lemonpress.personal_data import KINDS, count_rows, find
+from lemonpress.personal_data import KINDS, count_rows, find, holds_key
 
 # Keys are put together here, so that no scanner takes this file for a leak.
 LETTERS = (string.ascii_letters * 2)[:70]
@@ -118,3 +118,14 @@ def test_long_texts_take_no_long_time() -> None:
         text = "".join(generator.choice(alphabet) for _ in range(10_000))
         assert set(find(text)) <= set(KINDS)
         assert set(find(alphabet * 3000)) <= set(KINDS)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unit", ["sk-", "sk-a_", "eyJ-", "eyJaaaaaaaa-", "xoxb-1-", "-----BEGIN A ", "SG.a-"])
+def test_a_file_that_repeats_how_keys_begin_takes_no_long_time(unit: str) -> None:
+    assert not holds_key(unit * (500_000 // len(unit)) + "!")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_found_anywhere_in_a_file(key: str) -> None:
+    assert holds_key(f'{"sk-" * 1000}\n"token": "{key}"\n')

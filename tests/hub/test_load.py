@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants
 
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
@@ -56,6 +56,41 @@ def test_a_version_loads_after_main_moved_on(hub: LocalHub, tmp_path: Path) -> N
     assert load("press/loaded", split="test", endpoint=hub.endpoint)[0]["source"].startswith("1.1.0")
     rejected = load("press/loaded", "rejected", "1.0.0", "train", hub.endpoint)
     assert rejected["source"] == ["1.0.0 rejected/a", "1.0.0 rejected/b"]
+
+
+def test_every_form_of_data_files_is_loaded(hub: LocalHub, api: HfApi, tmp_path: Path) -> None:
+    card = """\ufeff---
+configs:
+- {config_name: string, data_files: "*.parquet"}
+- {config_name: strings, data_files: [b/b.parquet, a.parquet]}
+- {config_name: mapping, data_files: {one: a.parquet, two: [b/b.parquet]}}
+- config_name: entries
+  data_files:
+  - {split: one, path: "**/b.parquet"}
+  - {split: two, path: "**/a.parquet"}
+  - {split: one, path: b/*/c.parquet}
+- {config_name: text, data_files: README.md}
+- {config_name: none}
+---
+"""
+    tree = tmp_path / "forms"
+    for name in ("a", "b/b", "b/c/c"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"source": [name]}), tree / f"{name}.parquet")
+    (tree / "README.md").write_text(card, encoding="utf-8")
+    api.create_repo("press/forms", repo_type="dataset")
+    api.upload_folder(repo_id="press/forms", repo_type="dataset", folder_path=tree)
+    for config, expected in {
+        "string": {"train": ["a"]},
+        "strings": {"train": ["b/b", "a"]},
+        "mapping": {"one": ["a"], "two": ["b/b"]},
+        "entries": {"one": ["b/b", "b/c/c"], "two": ["a"]},
+    }.items():
+        loaded = load("press/forms", config, endpoint=hub.endpoint)
+        assert {split: rows["source"][:] for split, rows in loaded.items()} == expected
+    for name, message in {"text": "not in Parquet files", "none": "lists no files", None: "name a config"}.items():
+        with pytest.raises(UserError, match=message):
+            load("press/forms", name, endpoint=hub.endpoint)
 
 
 def test_what_is_not_there_is_named(hub: LocalHub, tmp_path: Path) -> None:

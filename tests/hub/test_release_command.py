@@ -1,5 +1,6 @@
 """``lemonpress release``: any folder as a version."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,90 @@ def test_a_folder_becomes_versions_with_a_changelog(
 def test_what_is_wrong_is_said_before_anything_is_sent(
     hub: LocalHub, api: HfApi, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert released(hub, folder, "press", "1.0.0") == 2
+    assert released(hub, folder, "../refused-folder", "1.0.0") == 2
     assert released(hub, folder, "press/refused-folder", "one") == 2
     (folder / "weights.bin").write_bytes(b"\0")
+    assert released(hub, folder, "press/refused-folder", "1.0.0") == 2
+    (folder / "README.md").write_bytes(b"---\nsdk: gradio\n---\n\xff\n")
     assert released(hub, folder, "press/refused-folder", "1.0.0") == 2
     (folder / "README.md").unlink()
     assert released(hub, folder, "press/refused-folder", "1.0.0") == 2
     said = capsys.readouterr().err.splitlines()
-    for line, part in zip(said, ("is no repository", "no semantic version", "pickles", "is missing"), strict=True):
+    parts = ("is no repository", "no semantic version", "pickles", "is not UTF-8", "is missing")
+    for line, part in zip(said, parts, strict=True):
         assert part in line
     assert not api.repo_exists("press/refused-folder", repo_type="space")
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to"),
+    [
+        ("notes.txt", "/etc/hostname"),
+        ("notes.txt", "nowhere"),
+        ("pages", "/etc"),
+        ("README.md", "card.md"),
+        ("provenance.json", "app.py"),
+    ],
+)
+def test_links_are_refused(
+    hub: LocalHub, api: HfApi, folder: Path, name: str, leads_to: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name == "README.md":
+        (folder / name).rename(folder / leads_to)
+    (folder / name).symlink_to(leads_to)
+    assert released(hub, folder, "press/refused-link", "1.0.0") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name}: is a link" in line
+    assert not api.repo_exists("press/refused-link", repo_type="space")
+
+
+def test_a_downloaded_version_can_be_released_again(hub: LocalHub, api: HfApi, folder: Path, tmp_path: Path) -> None:
+    assert released(hub, folder, "press/original", "1.0.0") == 0
+    copy = tmp_path / "copy"
+    api.snapshot_download("press/original", repo_type="space", local_dir=copy)
+    assert (copy / ".cache").is_dir()
+    assert (copy / ".gitattributes").is_file()
+    (copy / ".gitignore").write_text("*.pyc\n")
+    (copy / "app.pyc").write_bytes(b"\0")
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+    assert released(hub, copy, "press/copy", "1.0.0") == 0
+    names = {file.rfilename for file in api.repo_info("press/copy", repo_type="space").siblings or []}
+    assert names == {".gitattributes", "README.md", "app.py", "provenance.json"}
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+
+
+def test_only_the_section_that_a_release_wrote_is_replaced(hub: LocalHub, api: HfApi, folder: Path) -> None:
+    by_hand = f"{CARD}\n## Versions\n\nPython 3.11 and 3.12.\n"
+    (folder / "README.md").write_text(f"\ufeff{by_hand}", encoding="utf-8")
+
+    def card(version: str) -> str:
+        file = api.hf_hub_download("press/sections", "README.md", repo_type="space", revision=f"v{version}")
+        return Path(file).read_text(encoding="utf-8")
+
+    assert released(hub, folder, "press/sections", "1.0.0") == 0
+    assert card("1.0.0").startswith(f"{by_hand}\n## Versions\n\n**1.0.0**:")
+    (folder / "README.md").write_text(f"{card('1.0.0')}\nLast words.\n\n## After\n", encoding="utf-8")
+    assert released(hub, folder, "press/sections", "1.1.0") == 0
+    assert card("1.1.0").startswith(f"{by_hand}\nLast words.\n\n## After\n\n## Versions\n\n**1.1.0** ")
+    assert card("1.1.0").count("Tags never move") == 1
+
+
+def test_what_a_killed_run_left_is_cleared(hub: LocalHub, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "home" / "runs" / "release--space--press--killed"
+    (place / ".release-killed-x").mkdir(parents=True)
+    assert released(hub, folder, "press/killed", "1.0.0", "--dry-run") == 0
+    assert [file.name for file in place.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_holds_the_home_is_refused(
+    hub: LocalHub, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(folder / "home"))
+    assert released(hub, folder, "press/inside", "1.0.0") == 2
+    assert "holds LEMONPRESS_HOME" in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_refused(hub: LocalHub, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "pipe.txt")
+    assert released(hub, folder, "press/pipe", "1.0.0") == 2
+    assert "pipe.txt: is no file" in capsys.readouterr().err

@@ -10,17 +10,22 @@ from typing import Any
 
 from lemonpress.errors import UserError
 
-_IGNORED = ("__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints")
-_VERSIONS = re.compile(r"^## Versions\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+_IGNORED = (
+    *("__pycache__", "*.pyc", ".ipynb_checkpoints", ".DS_Store"),
+    *(".git", ".gitattributes", ".gitignore", ".cache"),
+)
+_REWRITTEN = ("README.md", "provenance.json")
+# From its heading to its last line, as cards/history.md.jinja writes them; a section of that name by hand stays.
+_VERSIONS = re.compile(r'^## Versions\n(?:(?!## ).*\n)*?Tags never move: `revision="v.*\n*', re.MULTILINE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Folder, repository, version and destination."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
-        "FOLDER holds README.md with a front matter, and the files. Released are all of them but "
-        f"{', '.join(_IGNORED)},\nand a provenance.json; README.md gets the section Versions. "
-        "The folder itself is left as it is.\n\n"
+        "FOLDER holds README.md with a front matter, and the files. Released are all of them, and a provenance.json,\n"
+        f"but {', '.join(_IGNORED)}.\n"
+        "README.md gets the section Versions. The folder itself is left as it is.\n\n"
         "  lemonpress release spaces/metrics/ibleu me/ibleu --type space --version 1.0.0 --dry-run\n"
         "  lemonpress release my_student me/my-student --type model --version 1.1.0 --hub https://huggingface.co"
     )
@@ -35,17 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, complete and publish the folder."""
+    from lemonpress.engine.store import sole_run
+    from lemonpress.home import run_folder
     from lemonpress.hub import versions
     from lemonpress.hub.cards import render_history
+    from lemonpress.hub.checks import REPO_ID
     from lemonpress.hub.collection import CollectionItem, update_collection
     from lemonpress.hub.destination import destination
     from lemonpress.hub.staging import release_folder
     from lemonpress.publishing import staged
 
     versions.parse(args.version)
-    namespace, slash, name = args.repository.partition("/")
-    if not (namespace and slash and name) or "/" in name:
+    if not REPO_ID.fullmatch(args.repository):
         raise UserError(f"{args.repository}: is no repository; write namespace/name")
+    namespace, _, name = args.repository.partition("/")
     card, origin = _card(args.folder), _origin(args.folder)
     to = destination(args.hub, namespace)
 
@@ -53,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
         bare = _VERSIONS.sub("", card).rstrip()
         return f"{bare}\n\n{render_history(args.version, stated['history'])}"
 
-    with staged("release", name) as folder:
-        shutil.copytree(args.folder, folder, ignore=shutil.ignore_patterns(*_IGNORED), dirs_exist_ok=True)
+    place = f"release--{args.type}--{namespace}--{name}"  # which is no name of a recipe
+    with sole_run(run_folder(place)), staged(place, name) as folder:
+        _copy(args.folder, folder)
         done = release_folder(
             folder, args.repository, args.type, args.version, origin, render, to, dry_run=args.dry_run
         )
@@ -67,18 +76,29 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _own(folder: Path, name: str) -> Path:
+    """A file that the release writes anew, which hides whether it was a link."""
+    file = folder / name
+    if file.is_symlink():
+        raise UserError(f"{file}: is a link; put the file itself into the release")
+    return file
+
+
 def _card(folder: Path) -> str:
-    file = folder / "README.md"
+    file = _own(folder, "README.md")
     if not file.is_file():
         raise UserError(f"{file}: is missing; write the card of the repository, with a front matter")
-    return file.read_text(encoding="utf-8")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{file}: is not UTF-8; save it as UTF-8") from None
 
 
 def _origin(folder: Path) -> dict[str, Any]:
     """What the folder's own provenance says; where it has none, with what it is released."""
     from lemonpress.hub.provenance import provenance
 
-    file = folder / "provenance.json"
+    file = _own(folder, "provenance.json")
     if not file.is_file():
         return provenance({}, {}, {}, [], {})
     try:
@@ -88,3 +108,32 @@ def _origin(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"{file}: is no JSON object; mend it or remove it")
     return found
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Put a folder's files into another one, links as links: what they lead to is not the user's to publish."""
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{folder}: holds LEMONPRESS_HOME; move that elsewhere, or release a folder without it")
+    try:
+        shutil.copytree(
+            folder,
+            target,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(*_IGNORED),
+            copy_function=_take,
+            dirs_exist_ok=True,
+        )
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be copied ({' '.join(str(error).split())}); mend it") from None
+
+
+def _take(source: str, target: str) -> None:
+    from lemonpress.publishing import link
+
+    file = Path(source)
+    if not file.is_file():
+        raise UserError(f"{source}: is no file; remove it")
+    if file.name in _REWRITTEN:
+        shutil.copyfile(source, target)
+    else:
+        link(source, target)

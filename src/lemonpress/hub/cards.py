@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lemonpress.assets import asset
 from lemonpress.funnel import Step, render
+from lemonpress.hub.checks import REPO_ID
 from lemonpress.markdown import literal
 from lemonpress.personal_data import Kind
 from lemonpress.students.contract import Contract
@@ -29,7 +30,6 @@ _SIZES = (
     (10_000_000, "1M<n<10M"),
     (100_000_000, "10M<n<100M"),
 )
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def render_model_card(card: ModelCard) -> str:
     contract = card.contract or Contract()
     own = [*contract.tasks, "distillation", *(["lora"] if card.adapter else [])] if card.kind == "student" else []
     data = ModelCardData(
-        base_model=card.base_id if _HUB_ID.fullmatch(card.base_id) else None,
+        base_model=card.base_id if REPO_ID.fullmatch(card.base_id) else None,
         datasets=list(dict.fromkeys(repo_id for repo_id, _ in card.datasets)) or None,
         language=card.language,
         library_name="transformers",

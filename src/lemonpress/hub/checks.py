@@ -33,7 +33,12 @@ _MAGIC = {
 _UNCHECKED = frozenset({".model"})
 _SEARCHED = frozenset({".css", ".jinja", ".json", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"})
 _MOST_SEARCHED = 1 << 20  # bytes of a file
-_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_SPLIT = re.compile(r"\w+(?:\.\w+)*")
+_FORMS = (
+    "data_files is a path, a list of paths, or a list of split and path with each split once (no dash in its name)"
+)
+REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""The id of a repository: namespace and name."""
 
 
 def check_release(folder: Path, repo_type: RepoType, paths: Sequence[str]) -> dict[str, Any]:
@@ -142,7 +147,8 @@ def _check_data_files(card: dict[str, Any], paths: Sequence[str]) -> None:
         raise UserError("README.md: configs is no list of mappings that each have a config_name; mend it")
     for config, item in zip(configs, listed, strict=True):
         where = f"README.md: config {config.name}"
-        _check_form(item.get("data_files"), where)
+        if not _loads(item.get("data_files")):
+            raise UserError(f"{where}: {_FORMS}")
         for split, files in config.files(paths).items():
             for pattern in config.splits[split]:
                 if not any(covers(pattern, path) for path in files):
@@ -152,24 +158,38 @@ def _check_data_files(card: dict[str, Any], paths: Sequence[str]) -> None:
                 raise UserError(f"{where} names {twice} twice in {split}, whose rows would be loaded twice")
 
 
-def _check_form(listed: object, where: str) -> None:
-    """Refuse what can be read but makes ``datasets.load_dataset`` fail."""
-    remedy = "write data_files as a path, a list of paths, or a list of split and path, each split once"
-    entries = listed if isinstance(listed, list) else [listed]
-    splits = [item.get("split") for item in entries if isinstance(item, dict)]
-    whole = [
-        isinstance(item, str) or (isinstance(item, dict) and item.keys() == {"split", "path"} and _is_path(item["path"]))
-        for item in entries
-    ]
+def _loads(listed: object) -> bool:
+    """Whether ``datasets.load_dataset`` takes data files in this form: it takes fewer than can be read here."""
+    if listed is None or isinstance(listed, str):
+        return True
+    if not isinstance(listed, list) or not listed:
+        return False
+    if all(isinstance(item, str) for item in listed):
+        return True
+    entries = [item for item in listed if isinstance(item, dict) and item.keys() == {"split", "path"}]
+    splits = {str(item["split"]) for item in entries}
+    return len(splits) == len(listed) and all(
+        _SPLIT.fullmatch(str(item["split"])) and _are_paths(item["path"]) for item in entries
+    )
+
+
+def _are_paths(path: object) -> bool:
+    paths = path if isinstance(path, list) else [path]
+    return bool(paths) and all(isinstance(item, str) for item in paths)
 
 
 def _check_adapter(folder: Path, path: str) -> None:
     if "/" not in path and (folder / "model.safetensors").exists():
         # Loaders prefer a root adapter over root weights and apply the requested revision to the base.
         raise UserError(f"{path}: lies beside merged weights, which loaders would then ignore; move it to adapter/")
-    config = json.loads((folder / path).read_text(encoding="utf-8"))
+    try:
+        config = json.loads(_text(folder, path))
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: is no JSON object; save the adapter again")
     base = config.get("base_model_name_or_path")
-    if not isinstance(base, str) or not _REPO_ID.fullmatch(base):
+    if not isinstance(base, str) or not REPO_ID.fullmatch(base):
         raise UserError(f"{path}: base_model_name_or_path is {base!r}; name the repository of the base")
     if not re.fullmatch(r"[0-9a-f]{40}", str(config.get("revision"))):
         raise UserError(f"{path}: revision is {config.get('revision')!r}; pin the commit of the base")

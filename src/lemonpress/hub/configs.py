@@ -71,8 +71,8 @@ def default_config(configs: Sequence[Config]) -> Config | None:
 def covers(pattern: str, path: str) -> bool:
     """Whether a path pattern names a file, as loaders read patterns.
 
-    ``*``, ``?`` and ``[...]`` stay in one folder, and ``**``, which is a whole part, covers any number of folders. None
-    of them covers what begins with a dot, a folder that begins with two underscores, or a card.
+    ``*``, ``?`` and ``[...]`` stay in one folder, and ``**``, which is a whole part, covers any number of folders. A
+    name that begins with a dot, a folder's that begins with two underscores, and a card's must be written out.
 
     Args:
         pattern: Pattern relative to the repository.
