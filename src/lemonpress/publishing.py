@@ -17,7 +17,7 @@ from lemonpress.control import describe_control
 from lemonpress.corpora import SPLITS, Corpus
 from lemonpress.critics.judging import Panel
 from lemonpress.evaluation.report import write_files
-from lemonpress.evaluation.report_text import section
+from lemonpress.evaluation.report_text import glance, section
 from lemonpress.home import run_folder
 from lemonpress.hub.cards import ConfigFiles, CorpusCard, render_corpus_card
 from lemonpress.hub.collection import CollectionItem, update_collection
@@ -39,10 +39,15 @@ from lemonpress.licences import Part, combine
 from lemonpress.measuring import measure_corpus
 from lemonpress.packages import PACKAGES
 from lemonpress.pressing import Run
-from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, TeacherContexts
+from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, Task, TeacherContexts
 from lemonpress.rows import CONTROL, RAW, REJECTED, describe
 from lemonpress.sources import Model
 
+# What tells a good corpus from a bad one beside what its critics asked already.
+_TELLING: dict[Task, tuple[str, ...]] = {
+    "paraphrase": ("Cosine Sim", "Self-BLEU", "ROUGE-L", "Both ways"),
+    "summary": ("Compression", "ROUGE-L", "Novel 2-grams", "Entailed"),
+}
 CORPUS_SECTIONS = ("seed", "shard_size", "teacher", "contexts", "sentences", "corpora")
 
 
@@ -152,6 +157,7 @@ def _release_corpus(
         critics=_asked(panel),
         contexts=own.contexts if own else describe_contexts(run),
         control=describe_control(parser) if parser else None,
+        glance=glance(report, _TELLING[corpus.task]),
         measured=section(report),
         endpoint=shown(to),
         notes=[*notes_on(teacher), *terms.notes],

@@ -58,6 +58,18 @@ def section(report: Report) -> str:
     )
 
 
+def glance(report: Report, measures: Sequence[str]) -> str:
+    """Some figures of the first corpus in one line, those of them that were measured, and its near duplicates."""
+    corpus = report.corpora[0]
+    figures = {figure.measure: figure for figure in corpus.figures}
+    told = [
+        " ".join(filter(None, (literal(name), _MEASURES[name][0], _cell(figures[name], report))))
+        for name in measures
+        if name in figures
+    ]
+    return ", ".join([*told, f"near duplicates {100 * corpus.near_duplicates / max(1, corpus.sampled):.1f} %"])
+
+
 def measured(report: Report) -> str:
     """What was read, and the table of figures."""
     sampled = report.corpora[0].sampled

@@ -70,6 +70,7 @@ class CorpusCard:
         contexts: Where the contexts came from, as a sentence.
         existing: Existing corpora whose pairs were filtered, with commits.
         control: What the configuration ``control`` holds and how its trees were made, as a sentence; None without one.
+        glance: The figures that tell most of the report, in one line.
         measured: What the corpus report says, as Markdown; its plots and ``report.json`` lie beside the card.
         endpoint: Address of the Hub where it is not the public one. It is part of the card's content: give one that
             does not change between runs.
@@ -97,6 +98,7 @@ class CorpusCard:
     contexts: str
     existing: Sequence[str] = ()
     control: str | None = None
+    glance: str | None = None
     measured: str | None = None
     endpoint: str | None = None
     notes: Sequence[str] = ()
