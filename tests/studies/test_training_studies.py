@@ -36,7 +36,9 @@ CONTEXTS = [f"The mayor of {place} met the clerk. The {who} left." for place in 
 OTHER = [
     {
         "source": f"The {who} met the mayor of {place} on {day} May.",
-        "target": f"On {day} May the {who} met the mayor of {place}." if who == "cat" else f"They met in {place}.",
+        "target": f"On {day} May the {who} met the mayor of {place}."
+        if who == "cat"
+        else f"It met the {who} of {place} on {day} May.",
     }
     for day in range(1, 8)
     for place in PLACES
