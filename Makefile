@@ -24,8 +24,9 @@ $(BIN)/.installed: pyproject.toml constraints.txt packages.txt
 demo: $(BIN)/.installed
 	$(BIN)/lemonpress demo
 
+# A process for each core, up to four; one thread in each, which the small models of the tests use best.
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

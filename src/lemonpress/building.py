@@ -37,8 +37,9 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
     Args:
         run: The run.
         name: A corpus of the recipe.
-        pools: Scored sentences, from `press`.
+        pools: Scored sentences, from `press`; those for other corpora are passed over.
     """
+    pools = [pool for pool in pools if pool.serves(name)]
     verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
     shards = [shard for verdict in verdicts for shard in verdict.shards]
     sampled = [shard for pool in pools if pool.pairing == "pool" for shard in pool.sentences]

@@ -1,98 +1,350 @@
 """A language model behind any OpenAI-compatible server."""
 
-import time
-from dataclasses import dataclass
+import hashlib
+import json
+import random
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from lemonpress import chat_errors
+from lemonpress.chat_protocol import Answer, NoProtocolError, send
 from lemonpress.errors import UserError
+from lemonpress.rate_limits import Gate, spent_pause, told_pause
 
 _TRIES = 6
 _FIRST_PAUSE = 1.0  # seconds, doubled after each try
-_TIMEOUT = 120.0  # seconds for one answer
-_PASSING = (408, 409, 429, 500, 502, 503, 504)
+_LONGEST_PAUSE = 3600.0  # seconds that a server may ask to be left alone
+_TIMEOUT = 600.0  # seconds without a sign of an answer: one that is given up may have to be paid twice
+_CONNECT = 10.0  # seconds
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a chat.
+
+    Attributes:
+        role: ``system``, ``user`` or ``assistant``.
+        content: Its text.
+    """
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked; its content is its identity.
+
+    Attributes:
+        messages: Turns of a chat; None where `prompt` is given.
+        prompt: A text to be continued, for the completions endpoint; None where `messages` are given.
+        max_tokens: Longest answer.
+        temperature: 0 takes the likeliest token each time.
+        top_p: Share of the probability that is sampled from.
+        n: Answers wanted.
+        seed: Of the sampling, where the server has one; also tells questions apart that are otherwise equal.
+        schema: JSON schema of the answer, where the server can keep to one; it is not checked here.
+
+    Raises:
+        ValueError: Neither or both of `messages` and `prompt`, or a number below 1.
+    """
+
+    messages: tuple[Message, ...] | None = None
+    prompt: str | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    n: int = 1
+    seed: int | None = None
+    schema: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.messages is None) == (self.prompt is None):
+            raise ValueError("a question has messages or a prompt")
+        if self.n < 1 or self.max_tokens < 1:
+            raise ValueError("a question wants an answer of a token or more")
+
+    def key(self, model: str) -> str:
+        """What identifies its answers: a SHA-256 of its content and the model's name, in hexadecimal digits."""
+        content = {
+            "model": model,
+            "messages": None if self.messages is None else [[turn.role, turn.content] for turn in self.messages],
+            "prompt": self.prompt,
+            "max_tokens": self.max_tokens,
+            "temperature": float(self.temperature),
+            "top_p": float(self.top_p),
+            "n": self.n,
+            "seed": self.seed,
+            "schema": self.schema,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was answered to a question.
+
+    Attributes:
+        texts: One for each answer that was wanted; empty where it was refused.
+        finish: Why each ended: ``stop``, ``length``, ``content_filter``, ``refusal`` (by the model), ``unknown`` (the
+            server does not say), or another word of the server.
+        prompt_tokens: As the server counts them, of all requests that it took; None where it does not say.
+        completion_tokens: Likewise.
+        model: As the server names it.
+    """
+
+    texts: tuple[str, ...]
+    finish: tuple[str, ...]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    model: str
+
+
+class StoppedError(Exception):
+    """The one who asked no longer wants the answer."""
+
+
+class _State:
+    """What the threads of a chat share: the connections, the gate, and what the server turned out to lack."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.gate = Gate()
+        self.lacks: frozenset[str] = frozenset()
+        self.met = False  # anything was ever answered
+        self.client: Any = None
 
 
 @dataclass(frozen=True)
 class Chat:
     """A model on a server that speaks the OpenAI protocol: vLLM, llama.cpp, TGI, Ollama, or a company's.
 
+    Threads may share one; they then wait together where the server limits how often it is asked.
+
     Attributes:
         base_url: Of the server, such as ``http://localhost:8000/v1``.
         model: The name by which the server knows the model.
         api_key: Sent as a bearer token where the server wants one.
-        first_pause: Seconds before the second try of a request; each later pause is twice as long.
+        first_pause: Seconds before the second try of a request; each later pause is about twice as long.
+        stream: Whether answers come in pieces, which keeps proxies from cutting off long ones.
+        timeout: Seconds without a sign of an answer, or between its pieces, after which it is asked for again.
 
     Raises:
-        UserError: The address is none.
+        UserError: The address is none, or the key.
     """
 
     base_url: str
     model: str
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     first_pause: float = _FIRST_PAUSE
+    stream: bool = False
+    timeout: float = _TIMEOUT
+    _state: _State = field(default_factory=_State, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # The client takes anything else for a model of the Hub.
         if not self.base_url.startswith(("http://", "https://")):
             raise UserError(f"{self.base_url}: is no address of a server; write one as http://localhost:8000/v1")
+        key = self.api_key or ""
+        if not (key.isascii() and key.isprintable()):
+            raise UserError("OPENAI_API_KEY: holds characters that no key has; set it anew, without line breaks")
 
-    def ask(self, messages: list[dict[str, str]], max_tokens: int, temperature: float = 0.0) -> str:
-        """The text of one answer.
-
-        Busy or failing servers are asked again, six times in all.
+    def ask(self, messages: Iterable[Mapping[str, str]], max_tokens: int, temperature: float = 0.0) -> str:
+        """The text of one answer; see `reply`.
 
         Args:
             messages: Role and content of each turn.
             max_tokens: Longest answer.
             temperature: 0 takes the likeliest token each time.
+        """
+        turns = tuple(Message(turn["role"], turn["content"]) for turn in messages)
+        return self.reply(Question(turns, max_tokens=max_tokens, temperature=temperature)).texts[0]
+
+    def reply(self, question: Question, stop: threading.Event | None = None) -> Reply:
+        """All answers to a question.
+
+        Busy or failing servers are asked again, six times in all, and whenever they say when; cut and garbled answers
+        are asked for again too. Where a server does not know JSON schemas, it is asked without; where it gives one
+        answer at a time, it is asked as often as needed, with another seed each time.
+
+        Args:
+            question: What to ask.
+            stop: Once set, nothing more is asked and no pause goes on; but the rest of answers that are partly there.
 
         Raises:
-            UserError: The server cannot be reached, refuses the key or the model, or fails every time.
+            UserError: The server cannot be reached, refuses the key, the model or the question, or fails every time.
+            StoppedError: `stop` was set, and there is no reply.
         """
-        client = self._client()
-        for attempt in range(1, _TRIES + 1):
+        stop = stop or threading.Event()
+        answers: list[Answer] = []
+        choices: list[tuple[str, str]] = []
+        while len(choices) < question.n:
+            answer = self._keep_asking(question, len(choices), stop)
+            answers.append(answer)
+            choices += answer.choices
+        texts, finish = zip(*choices[: question.n], strict=True)
+        return Reply(
+            texts,
+            finish,
+            _sum(answer.prompt_tokens for answer in answers),
+            _sum(answer.completion_tokens for answer in answers),
+            answers[-1].model or self.model,
+        )
+
+    def check(self) -> None:
+        """See that address, key and model are right, before work: by the server's list of models, or for one token.
+
+        Raises:
+            UserError: They are not.
+        """
+        names = self._listed()
+        if self.model in names:
+            return
+        try:
+            self.reply(Question((Message("user", "Hello"),), max_tokens=1))
+        except chat_errors.UnknownModelError as error:
+            some = f": {', '.join(names[:5])}" if names else ""
+            raise UserError(f"{error}{some}") from None
+
+    def _keep_asking(self, question: Question, first: int, stop: threading.Event) -> Answer:
+        """At least one of the answers from the `first` on."""
+        lacks: frozenset[str] = frozenset()
+        failures, paused = 0, 0.0
+        while True:
+            self._pass_gate(stop)
+            # Where some answers to the question are paid, the others are still asked for.
+            if stop.is_set() and (not first or failures or paused):
+                raise StoppedError
+            payload = self._payload(question, first, self._state.lacks | lacks)
             try:
-                answer = client.chat_completion(
-                    messages, model=self.model, max_tokens=max_tokens, temperature=temperature
-                )
-                return answer.choices[0].message.content or ""
+                answer = send(self._client(), payload)
+            except NoProtocolError:
+                raise chat_errors.web_page(self.base_url) from None
             except Exception as error:
-                problem = self._explain(error)
-                if problem is not None:
-                    raise problem from None
-                if attempt == _TRIES:
-                    raise UserError(f"{self.base_url}: failed {_TRIES} times, at last with: {_line(error)}") from None
-                time.sleep(self.first_pause * 2 ** (attempt - 1))
-        raise AssertionError("unreachable")
+                self._state.met = self._state.met or chat_errors.status_of(error) is not None
+                if chat_errors.is_filtered(error):
+                    return Answer((("", "content_filter"),) * (question.n - first), 0, 0, None, {})
+                lacking = chat_errors.too_much(error, payload)
+                if lacking is not None:
+                    lacks |= {lacking}
+                    continue
+                if chat_errors.is_absent(error) and not self._state.met:
+                    raise UserError(
+                        f"{self.base_url}: no server answers; start one or give another base_url"
+                    ) from None
+                if isinstance(error, UnicodeEncodeError):
+                    raise UserError(
+                        f"{self.base_url}: cannot be sent a text with half a character ({error.reason}); mend it"
+                    ) from None
+                if not chat_errors.may_pass(error):
+                    if chat_errors.status_of(error) is None:
+                        raise
+                    raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
+                told = told_pause(chat_errors.headers_of(error))
+                if told:
+                    paused += max(1.0, told)  # a server that always says "soon" is not asked for ever
+                    if paused > _LONGEST_PAUSE:
+                        raise self._busy(paused) from None
+                    self._state.gate.shut(told)
+                    continue
+                failures += 1
+                if failures == _TRIES:
+                    at_last = chat_errors.line(error, self.api_key)
+                    raise UserError(f"{self.base_url}: failed {_TRIES} times, at last with: {at_last}") from None
+                pause = self.first_pause * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
+                if chat_errors.status_of(error) == 429:
+                    self._state.gate.shut(pause)
+                else:
+                    stop.wait(pause)
+                continue
+            self._met(answer, payload, lacks)
+            return answer
+
+    def _met(self, answer: Answer, payload: Mapping[str, Any], lacks: frozenset[str]) -> None:
+        if len(answer.choices) == 1 < payload.get("n", 1):
+            lacks |= {"n"}
+        with self._state.lock:
+            self._state.met = True
+            self._state.lacks |= lacks
+        self._state.gate.shut(spent_pause(answer.headers) or 0.0)
+
+    def _pass_gate(self, stop: threading.Event) -> None:
+        left = self._state.gate.left()
+        if left > _LONGEST_PAUSE:
+            raise self._busy(left)
+        self._state.gate.wait(stop)
+
+    def _busy(self, seconds: float) -> UserError:
+        return UserError(
+            f"{self.base_url}: takes no requests for {seconds:,.0f} seconds; run again later, or with fewer workers"
+        )
+
+    def _payload(self, question: Question, first: int, lacks: frozenset[str]) -> dict[str, Any]:
+        payload: dict[str, Any] = {"model": self.model, "temperature": question.temperature}
+        wanted = 1 if "n" in lacks else question.n - first
+        if question.messages is not None:
+            payload["messages"] = [{"role": turn.role, "content": turn.content} for turn in question.messages]
+        else:
+            payload["prompt"] = question.prompt
+        longest = "max_completion_tokens" if "max_tokens" in lacks else "max_tokens"
+        payload[longest] = question.max_tokens
+        if question.top_p != 1:
+            payload["top_p"] = question.top_p
+        if wanted > 1:
+            payload["n"] = wanted
+        if question.seed is not None:
+            payload["seed"] = _seed(question.seed, first)
+        if question.schema is not None and "response_format" not in lacks:
+            schema = {"name": "answer", "schema": question.schema, "strict": True}
+            form = {"response_format": {"type": "json_schema", "json_schema": schema}}
+            # The client knows it of chats alone; some servers know it of prompts too.
+            payload |= form if question.prompt is None else {"extra_body": form}
+        if self.stream:
+            payload["stream"] = True
+            if "stream_options" not in lacks:
+                payload["stream_options"] = {"include_usage": True}
+        return payload
 
     def _client(self) -> Any:
-        from huggingface_hub import InferenceClient
+        import httpx2
+        import openai
 
-        # An empty key would send the user's Hub token to a server that is not the Hub.
-        return InferenceClient(base_url=self.base_url, api_key=self.api_key or "none", timeout=_TIMEOUT)
+        with self._state.lock:
+            if self._state.client is None:
+                try:
+                    self._state.client = openai.OpenAI(
+                        base_url=self.base_url,
+                        # Without one the client would send the key in the environment.
+                        api_key=self.api_key or "none",
+                        timeout=httpx2.Timeout(self.timeout, connect=min(_CONNECT, self.timeout)),
+                        max_retries=0,
+                    )
+                except (httpx2.InvalidURL, ValueError) as error:
+                    raise UserError(
+                        f"{self.base_url}: is no address ({chat_errors.line(error, self.api_key)}); "
+                        "write one as http://localhost:8000/v1"
+                    ) from None
+            return self._state.client
 
-    def _explain(self, error: Exception) -> UserError | None:
-        """What cannot be mended by asking again; None for what may pass. Re-raises what is no matter of the server."""
-        from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
-        from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx or httpx2, by major version
-
-        if isinstance(error, httpx.InvalidURL):
-            return UserError(f"{self.base_url}: is no address ({_line(error)}); write one as http://localhost:8000/v1")
-        if isinstance(error, httpx.ConnectError):
-            return UserError(f"{self.base_url}: no server answers; start one or give another base_url")
-        if isinstance(error, HfHubHTTPError):
-            status = error.response.status_code
-            if status in _PASSING:
-                return None
-            if status in (401, 403):
-                return UserError(f"{self.base_url}: refuses the key ({status}); set OPENAI_API_KEY")
-            return UserError(f"{self.base_url}: answers {status} for model {self.model}: {_line(error)}")
-        if isinstance(
-            error, (InferenceTimeoutError, httpx.TransportError, ValueError, KeyError, TypeError, IndexError)
-        ):
-            return None  # cut off, too slow, or an answer that is none
-        raise error
+    def _listed(self) -> list[str]:
+        """Names of the server's models; none where it does not list them."""
+        try:
+            listed = self._client().models.list()
+            return [str(model.id) for model in listed.data]
+        except UserError:
+            raise
+        except Exception as error:
+            if chat_errors.status_of(error) in (401, 403):
+                raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
+            return []  # the question that follows says what is wrong
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _seed(seed: int, first: int) -> int:
+    """Of the request for the answers from the `first` on: far from the seeds that other questions may have."""
+    return int(hashlib.sha256(f"{seed} {first}".encode()).hexdigest()[:7], 16) if first else seed
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(count for count in known if count is not None)

@@ -174,7 +174,7 @@ def _fresh(
     Corpora may hold out other shares of the contexts: those of train are so in all of them, and those of another split
     in none of the others of train.
     """
-    sentences = [shard for pool in pools for shard in pool.sentences]
+    sentences = [shard for pool in pools if pool.serves(name) for shard in pool.sentences]
     corpora = [one.corpus for one in built.values()]
     used = {text for corpus in corpora for part in corpus.rows for row in _texts(corpus, part) for text in row} | known
     contexts = {key for shard in sentences for key in shard.table("sentences")["context_id"].to_pylist()}

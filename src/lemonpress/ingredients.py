@@ -5,7 +5,8 @@ from pathlib import Path
 from lemonpress.critics.judging import Panel
 from lemonpress.licences import Combined, Part, combine
 from lemonpress.pressing import Run
-from lemonpress.recipes import PairRows, TeacherContexts, digest
+from lemonpress.recipes import PairRows, SourceSentences, TeacherContexts, digest
+from lemonpress.source_sentences import NAMED
 from lemonpress.sources import Model
 
 
@@ -40,11 +41,16 @@ def inputs_of(run: Run) -> dict[str, dict[str, str]]:
             rows = [digest(table.slice(at, 1000).to_pylist()) for at in range(0, table.num_rows, 1000)]
             commit = (table.schema.metadata or {}).get(b"commit", b"").decode()
             found[name] = {
-                "id": public_name(pool.path),
+                "id": source_name(pool) if isinstance(pool, SourceSentences) else public_name(pool.path),
                 **({"commit": commit} if commit else {}),
                 "rows": digest(rows),
             }
     return found
+
+
+def source_name(pool: SourceSentences) -> str:
+    """The Hub id or file that source sentences come from."""
+    return public_name(pool.path or (pool.benchmark and NAMED[pool.benchmark].path) or str(pool.benchmark))
 
 
 def public_name(path: str) -> str:
@@ -65,9 +71,12 @@ def corpus_parts(run: Run, name: str) -> list[Part]:
         Part(role, model.id, model.licence, "text" if role == "teacher" else "judge")
         for role, model in corpus_models(run, name).items()
     ]
-    return parts + [
-        Part(f"pairs of {pool}", public_name(one.path), one.licence, "text") for pool, one in pairs_of(run).items()
-    ]
+    for pool, one in run.recipe.contexts.items():
+        if isinstance(one, PairRows):
+            parts.append(Part(f"pairs of {pool}", public_name(one.path), one.licence, "text"))
+        elif isinstance(one, SourceSentences):
+            parts.append(Part(f"sentences of {pool}", source_name(one), one.licence, "text"))
+    return parts
 
 
 def corpus_licence(run: Run, name: str) -> Combined:

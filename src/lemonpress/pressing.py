@@ -20,19 +20,28 @@ from lemonpress.existing import read_pairs
 from lemonpress.funnel import Step, add_costs, merge
 from lemonpress.home import run_folder
 from lemonpress.recipes import (
+    ChatTeacherSettings,
     ControlSettings,
     CorpusSettings,
     PairRows,
     Recipe,
     SentenceSettings,
+    SourceSentences,
     TeacherContexts,
+    TeacherSettings,
     digest,
 )
 from lemonpress.sentences import sample_sentences
+from lemonpress.source_sentences import read_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.syntax.parsers import Parser, find_parser
 from lemonpress.teachers.causal_lm import CausalTeacher
+from lemonpress.teachers.chat_api import Limit, open_teacher, rewriting_question
 from lemonpress.weights import check_causal, ordinary_folder
+
+SERVED = "served"
+"""In place of the commit of a model behind a server, which names none."""
+_NO_LIMIT = Limit()
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Run:
         recipe: What to do.
         folder: Everything this run writes.
         teacher_model: The resolved teacher; None where every pool is one of existing pairs.
-        given: What was read from files or datasets, by pool: contexts, or pairs.
+        given: What was read from files or datasets, by pool: contexts, sentences to rewrite, or pairs.
+        limit: What a teacher behind a server may cost.
         panels: What judges each corpus.
         parsers: What parses the targets of each corpus with syntactic control.
     """
@@ -52,18 +62,25 @@ class Run:
     folder: Path
     teacher_model: Model | None
     given: Mapping[str, pa.Table] = field(repr=False)
+    limit: Limit
     panels: Mapping[str, Panel] = field(repr=False)
     parsers: Mapping[str, Parser] = field(repr=False)
 
     @classmethod
-    def open(cls, recipe: Recipe) -> "Run":
-        """Check everything that can be checked before any work: models, files, critics.
+    def open(cls, recipe: Recipe, limit: Limit = _NO_LIMIT) -> "Run":
+        """Check everything that can be checked before any work: models, servers, files, critics.
+
+        Args:
+            recipe: What to do.
+            limit: What a teacher behind a server may cost.
 
         Raises:
-            UserError: A model, package or file is missing or wrong.
+            UserError: A model, server, package or file is missing or wrong.
         """
         teacher = None
-        if recipe.teacher is not None:
+        if isinstance(recipe.teacher, ChatTeacherSettings):
+            teacher = Model(recipe.teacher.model, SERVED, Path(), recipe.teacher.licence)
+        elif recipe.teacher is not None:
             teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
             check_causal(teacher, "teacher.model")
         panels = {name: _panel(name, corpus) for name, corpus in recipe.corpora.items()}
@@ -73,9 +90,11 @@ class Run:
             if isinstance(pool, PairRows):
                 _check_columns(name, pool, panels)
                 given[name] = read_pairs(pool, name, recipe.resolve_path)
+            elif isinstance(pool, SourceSentences):
+                given[name] = read_sentences(pool, name, recipe.resolve_path)
             elif not isinstance(pool, TeacherContexts):
                 given[name] = read_contexts(pool, name, recipe.resolve_path)
-        return cls(recipe, run_folder(recipe.name), teacher, given, panels, parsers)
+        return cls(recipe, run_folder(recipe.name), teacher, given, limit, panels, parsers)
 
     @property
     def store(self) -> Store:
@@ -86,7 +105,7 @@ class Run:
     def teacher(self) -> CausalTeacher:
         """The loaded teacher."""
         settings = self.recipe.teacher
-        assert settings is not None
+        assert isinstance(settings, TeacherSettings)
         assert self.teacher_model is not None
         return CausalTeacher.load(ordinary_folder(self.teacher_model), settings.dtype, settings.device)
 
@@ -95,7 +114,8 @@ class Run:
 class Pool:
     """The shards of one pool: contexts, their next sentences, and the scores of those.
 
-    A pool of existing pairs has no context shards; its pairing is ``given``.
+    A pool of existing pairs has no context shards; its pairing is ``given``. The sentences of a pool that a model on a
+    server rewrote are for one corpus, which decides what was asked.
     """
 
     name: str
@@ -103,6 +123,11 @@ class Pool:
     sentences: list[Shard]
     scores: list[Shard]
     pairing: Pairing
+    corpus: str | None = None
+
+    def serves(self, corpus: str) -> bool:
+        """Whether it has candidates for a corpus."""
+        return self.corpus in (None, corpus)
 
 
 def press(run: Run) -> list[Pool]:
@@ -114,6 +139,9 @@ def press(run: Run) -> list[Pool]:
     pools = []
     contexts = {name: [] if _is_paired(run, name) else _contexts(run, name) for name in recipe.contexts}
     for name, shards in contexts.items():
+        if isinstance(recipe.contexts[name], SourceSentences):
+            pools += [_rewritten(run, name, corpus, shards) for corpus in recipe.corpora]
+            continue
         pairing: Pairing = "given" if _is_paired(run, name) else "pool"
         sentences = _paired(run, name) if pairing == "given" else _sentences(run, name, shards)
         pools.append(Pool(name, shards, sentences, score(run, sentences, pairing, name), pairing))
@@ -234,9 +262,9 @@ def panel_key(panel: Panel, corpus: CorpusSettings) -> dict[str, Any]:
 
 def teacher_key(run: Run) -> dict[str, Any]:
     """What identifies the teacher in shard keys."""
-    assert run.recipe.teacher is not None
     assert run.teacher_model is not None
-    return {**run.teacher_model.key, "dtype": run.recipe.teacher.dtype}
+    settings = run.recipe.teacher
+    return {**run.teacher_model.key, **({"dtype": settings.dtype} if isinstance(settings, TeacherSettings) else {})}
 
 
 def _panel(name: str, corpus: CorpusSettings) -> Panel:
@@ -332,11 +360,42 @@ def _sentences(run: Run, pool: str, contexts: list[Shard]) -> list[Shard]:
     )
 
     def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-        table = sample_sentences(inputs[0].table("contexts"), run.teacher, settings, run.recipe.seed, tick)
+        rows = inputs[0].table("contexts")
+        if isinstance(run.recipe.teacher, ChatTeacherSettings):
+            with open_teacher(run.recipe.teacher, run.limit) as teacher:
+                if index == 0:
+                    teacher.chat.check()
+                table = teacher.continue_contexts(rows, settings, run.recipe.seed, tick)
+        else:
+            table = sample_sentences(rows, run.teacher, settings, run.recipe.seed, tick)
         return Output({"sentences": table}, {"rows": table.num_rows})
 
     tasks = [Task((shard,), _rows(shard)) for shard in contexts]
     return run_stage(run.store, stage, tasks, work, f"sentences ({pool})", "context")
+
+
+def _rewritten(run: Run, pool: str, corpus: str, contexts: list[Shard]) -> Pool:
+    """What the teacher's server makes of every sentence of a pool for one corpus, and its scores."""
+    recipe, served = run.recipe, run.recipe.teacher
+    assert isinstance(served, ChatTeacherSettings)
+    settings, task = recipe.corpora[corpus].rewriting, recipe.corpora[corpus].task
+    key = {**settings.model_dump(mode="json"), "task": task, "seed": recipe.seed, "teacher": teacher_key(run)}
+    stage = Stage("rewritings", 1, key)
+    with open_teacher(served, run.limit) as teacher:
+
+        def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
+            table = teacher.rewrite(inputs[0].table("contexts"), settings, task, recipe.seed, tick)
+            return Output({"sentences": table}, {"rows": table.num_rows})
+
+        tasks = [Task((shard,), _rows(shard)) for shard in contexts]
+        if any(run.store.find(stage, one.key(stage, at)) is None for at, one in enumerate(tasks)):
+            sentences = [text for shard in contexts for text in shard.table("contexts")["context"].to_pylist()]
+            teacher.chat.check()
+            told = teacher.estimate([rewriting_question(settings, text, task, recipe.seed) for text in sentences])
+            if told is not None:
+                print(f"{pool}, {corpus}: {len(sentences):,} sentences will take about {told.line()}")
+        shards = run_stage(run.store, stage, tasks, work, f"rewritings ({pool}, {corpus})", "sentence")
+    return Pool(pool, contexts, shards, score(run, shards, "from_first", pool, [corpus]), "from_first", corpus)
 
 
 def _rows(shard: Shard) -> int:

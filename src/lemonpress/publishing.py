@@ -33,15 +33,17 @@ from lemonpress.ingredients import (
     licences_of,
     pairs_of,
     public_name,
+    source_name,
     teacher_of,
 )
 from lemonpress.licences import Part, combine
 from lemonpress.measuring import measure_corpus
 from lemonpress.packages import PACKAGES
 from lemonpress.pressing import Run
-from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, Task, TeacherContexts
+from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, SourceSentences, Task, TeacherContexts
 from lemonpress.rows import CONTROL, RAW, REJECTED, describe
 from lemonpress.sources import Model
+from lemonpress.teachers.rewriting import default_prompt
 
 # What tells a good corpus from a bad one beside what its critics asked already.
 _TELLING: dict[Task, tuple[str, ...]] = {
@@ -153,6 +155,8 @@ def _release_corpus(
         withheld=corpus.withheld if recipe.corpora[corpus_name].personal_data == "drop" else None,
         provenance=origin,
         teacher=teacher.id if teacher else None,
+        sampled=any(not isinstance(pool, PairRows | SourceSentences) for pool in recipe.contexts.values()),
+        asked=_asked_of_teacher(run, corpus_name),
         existing=[_named(origin["inputs"][name]) for name in pairs_of(run)],
         critics=_asked(panel),
         contexts=own.contexts if own else describe_contexts(run),
@@ -196,6 +200,8 @@ def describe_contexts(run: Run) -> str:
         match settings:
             case TeacherContexts():
                 parts.append(f"{settings.count} were sampled from the teacher after a short prefix")
+            case SourceSentences():
+                parts.append(f"{run.given[name].num_rows:,} sentences of `{source_name(settings)}` were rewritten")
             case FileContexts():
                 parts.append(f"{run.given[name].num_rows} paragraphs were read from `{Path(settings.path).name}`")
             case DatasetContexts():
@@ -239,6 +245,15 @@ def _some(table: pa.Table, count: int, columns: tuple[str, ...]) -> list[dict[st
 
 def _named(source: Mapping[str, str]) -> str:
     return f"{source['id']}@{source['commit'][:12]}" if "commit" in source else source["id"]
+
+
+def _asked_of_teacher(run: Run, name: str) -> str | None:
+    """What a server was asked for each sentence, with its placeholders; None where no pool is of sentences."""
+    if not any(isinstance(pool, SourceSentences) for pool in run.recipe.contexts.values()):
+        return None
+    settings = run.recipe.corpora[name].rewriting
+    prompt = settings.prompt or default_prompt(settings, run.recipe.corpora[name].task)
+    return prompt if settings.system is None else f"{settings.system}\n\n{prompt}"
 
 
 def _asked(panel: Panel) -> list[tuple[str, str]]:

@@ -11,16 +11,26 @@ from lemonpress.home import run_folder
 from lemonpress.recipes import Task, add_recipe_arguments, recipe_from_arguments
 
 
-def build_program(task: Task, description: str, argv: Sequence[str] | None = None) -> int:
+def build_program(
+    task: Task | None,
+    description: str,
+    argv: Sequence[str] | None = None,
+    default: str = "dataset_builders/recipes/demo.yaml",
+) -> int:
     """Run a dataset builder.
 
     Args:
-        task: Corpora of this task are built.
+        task: Corpora of this task are built; None builds all.
         description: Shown by ``--help``.
         argv: Command line; the process's by default.
+        default: Recipe that is run unless another is named.
     """
     parser = argparse.ArgumentParser(description=description)
-    add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
+    add_recipe_arguments(parser, default)
+    parser.add_argument(
+        "--budget", type=float, metavar="DOLLARS", help="of a teacher on a server: stop before more is spent in all"
+    )
+    parser.add_argument("--token-budget", type=int, metavar="N", help="likewise, in tokens read and written")
     parser.add_argument("--release", action="store_true", help="release each corpus as the recipe's version")
     parser.add_argument(
         "--dry-run", action="store_true", help="with --release: check and show what would be released, write nothing"
@@ -29,21 +39,22 @@ def build_program(task: Task, description: str, argv: Sequence[str] | None = Non
     return run_program(parser.prog, lambda: _build(task, args))
 
 
-def _build(task: Task, args: argparse.Namespace) -> int:
+def _build(task: Task | None, args: argparse.Namespace) -> int:
     from lemonpress.building import build_corpus
     from lemonpress.hub.destination import destination
     from lemonpress.ingredients import corpus_licence
     from lemonpress.pressing import Run, press
     from lemonpress.publishing import collect, release_corpus
+    from lemonpress.teachers.chat_api import Limit
 
     if args.dry_run and not args.release:
         raise UserError("--dry-run goes with --release")
     recipe = recipe_from_arguments(args)
-    names = [name for name, corpus in recipe.corpora.items() if corpus.task == task]
+    names = [name for name, corpus in recipe.corpora.items() if task in (None, corpus.task)]
     if not names:
         raise UserError(f"{args.config}: has no corpus with task {task}; add one under corpora")
     with sole_run(run_folder(recipe.name)):
-        run = Run.open(recipe)
+        run = Run.open(recipe, Limit(args.budget, args.token_budget))
         if args.release:
             for name in names:
                 corpus_licence(run, name)
@@ -51,7 +62,7 @@ def _build(task: Task, args: argparse.Namespace) -> int:
         pools = press(run)
         for name in names:
             built = build_corpus(run, name, pools)
-            heading(f"{name}: {sum(built.corpus.rows.values()):,} {task} pairs in {built.corpus.folder}")
+            heading(f"{name}: {sum(built.corpus.rows.values()):,} {built.corpus.task} pairs in {built.corpus.folder}")
             print(render(built.funnel, timed=True))
             if to is not None:
                 if not sum(built.corpus.rows.values()):

@@ -118,11 +118,13 @@ def run(args: argparse.Namespace) -> int:
 def describe(origin: "Origin", planned: "Plan") -> list[str]:
     """What would be pressed, with which models at which commits, and what is missing, as lines."""
     from lemonpress.rebuilding.plan import environment_changes
-    from lemonpress.recipes import PairRows, TeacherContexts
+    from lemonpress.recipes import PairRows, SourceSentences, TeacherContexts
 
     recipe, stated = planned.recipe, origin.stated
     lines = [f"{origin.label}: {recipe.corpora[origin.name].task} corpus {origin.name}, seed {recipe.seed}"]
     for pool, settings in recipe.contexts.items():
+        if isinstance(settings, SourceSentences):
+            continue  # a server's model rewrote them, and `plan` refuses that
         if isinstance(settings, TeacherContexts):
             said = f"{settings.count:,} contexts sampled from the teacher"
         else:

@@ -68,6 +68,9 @@ class CorpusCard:
         teacher: Model that wrote sentences; None where all come from existing corpora.
         critics: Name of each critic, and what it asked of a pair.
         contexts: Where the contexts came from, as a sentence.
+        sampled: Whether the teacher continued contexts.
+        asked: What a teacher was asked for each sentence of a pool of sentences, with its placeholders; None without
+            such a pool.
         existing: Existing corpora whose pairs were filtered, with commits.
         control: What the configuration ``control`` holds and how its trees were made, as a sentence; None without one.
         glance: The figures that tell most of the report, in one line.
@@ -96,6 +99,8 @@ class CorpusCard:
     teacher: str | None
     critics: Sequence[tuple[str, str]]
     contexts: str
+    sampled: bool = True
+    asked: str | None = None
     existing: Sequence[str] = ()
     control: str | None = None
     glance: str | None = None

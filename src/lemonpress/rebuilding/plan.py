@@ -12,10 +12,12 @@ from lemonpress.ingredients import corpus_models, inputs_of
 from lemonpress.pressing import Run
 from lemonpress.rebuilding.origin import FILE, Origin, StatedEnvironment, StatedInput, StatedModel, made_by
 from lemonpress.recipes import (
+    ChatTeacherSettings,
     DatasetContexts,
     FileContexts,
     PairRows,
     Recipe,
+    SourceSentences,
     TeacherContexts,
     critic_name,
 )
@@ -58,6 +60,10 @@ def plan(origin: Origin, inputs: Mapping[str, str], models: Mapping[str, str]) -
         recipe = check({**stated.recipe, "name": name, "version": origin.version}, where)
     except UserError as error:
         raise UserError(f"{error}{made_by({'environment': stated.environment.model_dump()})}") from None
+    if isinstance(recipe.teacher, ChatTeacherSettings):
+        raise UserError(
+            f"{origin.label}: {recipe.teacher.model} wrote it on a server, which never answers the same again"
+        )
     read = [pool for pool, settings in recipe.contexts.items() if not isinstance(settings, TeacherContexts)]
     lacking = [pool for pool in read if pool not in stated.inputs]
     if lacking:
@@ -67,7 +73,7 @@ def plan(origin: Origin, inputs: Mapping[str, str], models: Mapping[str, str]) -
     missing: list[str] = []
     contexts = {
         pool: settings
-        if isinstance(settings, TeacherContexts)
+        if isinstance(settings, TeacherContexts | SourceSentences)
         else _pinned_pool(settings, pool, stated.inputs[pool], inputs.get(pool), missing)
         for pool, settings in recipe.contexts.items()
     }

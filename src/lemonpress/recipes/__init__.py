@@ -26,6 +26,7 @@ from lemonpress.recipes.load import (
     recipe_from_arguments,
     section_keys,
 )
+from lemonpress.recipes.rewriting import RewritingSettings, SourceSentences
 from lemonpress.recipes.schema import (
     BenchmarkSettings,
     ContextSettings,
@@ -44,13 +45,14 @@ from lemonpress.recipes.schema import (
     StudentTask,
     Task,
     TeacherContexts,
-    TeacherSettings,
     TrainingData,
     Version,
 )
+from lemonpress.recipes.teachers import ChatTeacherSettings, TeacherSettings
 
 __all__ = [
     "BenchmarkSettings",
+    "ChatTeacherSettings",
     "ClassifierSettings",
     "CompressionSettings",
     "ContextSettings",
@@ -72,10 +74,12 @@ __all__ = [
     "PolaritySettings",
     "Recipe",
     "RepetitionSettings",
+    "RewritingSettings",
     "RougeSettings",
     "SelfDistillationSettings",
     "SentenceSettings",
     "SimilaritySettings",
+    "SourceSentences",
     "StudentSettings",
     "StudentTask",
     "SyntaxSettings",

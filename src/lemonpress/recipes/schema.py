@@ -9,6 +9,8 @@ from lemonpress.assets import find_file
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.critics import CriticSettings, DiversitySettings, ParserModel, ParserName, critic_name
 from lemonpress.recipes.judges import JudgeSettings
+from lemonpress.recipes.rewriting import RewritingSettings, SourceSentences
+from lemonpress.recipes.teachers import AnyTeacher, ChatTeacherSettings
 
 
 def _not_a_git_name(name: str) -> str:
@@ -26,18 +28,6 @@ Name = Annotated[
     AfterValidator(_not_a_git_name),
 ]
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-
-
-class TeacherSettings(Section):
-    """The language model that writes sentences."""
-
-    model: str = Field(description="Hub id, local folder, or package:NAME")
-    revision: str | None = Field(None, description="commit or tag of a Hub model")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto",
-        description="weights and arithmetic; auto: bfloat16 where the device computes it natively, else float32",
-    )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
 
 
 class TeacherContexts(Section):
@@ -117,7 +107,9 @@ class PairRows(Section):
     count: int | None = Field(None, ge=1, description="read at most so many rows; all of them by default")
 
 
-ContextSettings = Annotated[TeacherContexts | FileContexts | DatasetContexts | PairRows, Field(discriminator="source")]
+ContextSettings = Annotated[
+    TeacherContexts | FileContexts | DatasetContexts | PairRows | SourceSentences, Field(discriminator="source")
+]
 
 
 class SentenceSettings(Section):
@@ -169,6 +161,11 @@ class CorpusSettings(Section):
         exclude_if=lambda value: value is None,
         description="paraphrases: also write each pair with the parse tree of its target; off when absent",
     )
+    rewriting: RewritingSettings = Field(
+        RewritingSettings(),
+        exclude_if=lambda value: value == RewritingSettings(),
+        description="what the teacher is asked for each sentence of a pool of sentences",
+    )
     holdout: float = Field(0.1, ge=0, lt=0.5, description="share of contexts in each of validation and test")
     rejected_rows: int = Field(2000, ge=0, description="rejected pairs published for each critic, a seeded sample")
     # These two are left out of dumps at their defaults, as control is.
@@ -187,6 +184,14 @@ class CorpusSettings(Section):
     def _control_of_paraphrases(self) -> Self:
         if self.control and self.task != "paraphrase":
             raise ValueError(f"control is for paraphrase corpora, and this one's task is {self.task}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _words_of_summaries(self) -> Self:
+        if self.rewriting.ratio is not None and self.task != "summary":
+            raise ValueError(
+                "rewriting.ratio names the words of summaries, and this corpus is of paraphrases; remove it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -338,7 +343,7 @@ class Recipe(Section):
         description="title of a collection of the namespace that the releases are put into; none when absent",
     )
     shard_size: int = Field(24, ge=1, description="contexts in a shard")
-    teacher: TeacherSettings | None = Field(None, description="needed unless every pool is one of existing pairs")
+    teacher: AnyTeacher | None = Field(None, description="needed unless every pool is one of existing pairs")
     contexts: dict[Name, ContextSettings] = Field(
         min_length=1, description="pools: contexts that are pressed alike, or existing pairs that are filtered"
     )
@@ -367,6 +372,12 @@ class Recipe(Section):
             pressed = [name for name, pool in self.contexts.items() if not isinstance(pool, PairRows)]
             if pressed:
                 raise ValueError(f"contexts.{pressed[0]} asks for a teacher; add a teacher section")
+        for name, pool in self.contexts.items():
+            served = isinstance(self.teacher, ChatTeacherSettings)
+            if isinstance(pool, SourceSentences) and not served:
+                raise ValueError(f"contexts.{name} is rewritten by a model on a server; give teacher.base_url")
+            if isinstance(pool, TeacherContexts) and served:
+                raise ValueError(f"contexts.{name} is sampled by a model on this machine; read contexts from a file")
         return self
 
     @property

@@ -1,0 +1,49 @@
+"""The teacher of a recipe: a language model on this machine, or one behind a server."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from lemonpress.recipes.base import Section
+
+
+class TeacherSettings(Section):
+    """The language model that writes sentences."""
+
+    model: str = Field(description="Hub id, local folder, or package:NAME")
+    revision: str | None = Field(None, description="commit or tag of a Hub model")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="weights and arithmetic; auto: bfloat16 where the device computes it natively, else float32",
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+
+
+class ChatTeacherSettings(Section):
+    """A language model behind a server of the OpenAI protocol: a company's, vLLM, TGI, llama.cpp, transformers serve.
+
+    The key comes from ``OPENAI_API_KEY``.
+    """
+
+    base_url: str = Field(pattern=r"^https?://", description="of the server, such as http://localhost:8000/v1")
+    model: str = Field(min_length=1, description="the name by which the server knows the model")
+    licence: str = Field(
+        "unknown", description="of what it writes: an SPDX-like identifier, or terms such as openai-terms"
+    )
+    workers: int = Field(8, ge=1, le=512, description="requests under way at a time")
+    stream: bool = Field(False, description="answers in pieces, which keeps proxies from cutting off long ones")
+    dollars_per_million: tuple[float, float] | None = Field(
+        None, description="price of a million tokens that are read, and of a million that are written"
+    )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "chat" if "base_url" in value else "causal"
+    return "chat" if isinstance(value, ChatTeacherSettings) else "causal"
+
+
+AnyTeacher = Annotated[
+    Annotated[TeacherSettings, Tag("causal")] | Annotated[ChatTeacherSettings, Tag("chat")], Discriminator(_kind)
+]

@@ -1,0 +1,171 @@
+"""A language model behind a server as teacher: it rewrites sentences, or continues contexts; every answer is kept."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from lemonpress.answers import Answers, ask_stored
+from lemonpress.chat import Chat, Message, Question
+from lemonpress.home import home
+from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, SentenceSettings, Task
+from lemonpress.rows import SENTENCES
+from lemonpress.sentences import press
+from lemonpress.spending import Budget, Estimate, Prices, Spending, estimate
+from lemonpress.teachers.answers_text import read_answer
+from lemonpress.teachers.rewriting import messages_for, schema_for, sentences_row
+
+_SAMPLE = 8  # questions that an estimate is made from
+_SEEDS = 1 << 31
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a run may spend, with the runs before it that asked the same model.
+
+    Attributes:
+        dollars: None for any sum.
+        tokens: Read and written; None for any number.
+    """
+
+    dollars: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class ChatTeacher:
+    """A model behind a server, with its answers so far and what may be spent; see `open_teacher`."""
+
+    chat: Chat
+    answers: Answers
+    workers: int
+    budget: Budget
+
+    def rewrite(
+        self, contexts: pa.Table, settings: RewritingSettings, task: Task, seed: int, tick: Callable[[int], object]
+    ) -> pa.Table:
+        """Ask for rewritings of every sentence.
+
+        Args:
+            contexts: Rows of `rows.CONTEXTS`, each context a sentence.
+            settings: Prompt, number and decoding.
+            task: paraphrase or summary.
+            seed: Of the recipe.
+            tick: Told of every sentence done.
+
+        Returns:
+            Rows of `rows.SENTENCES`: the sentence, then its candidates.
+
+        Raises:
+            UserError: The server refuses or fails, or the budget is reached.
+        """
+        asked = contexts.to_pylist()
+        questions = [rewriting_question(settings, row["context"], task, seed) for row in asked]
+        rows = []
+        for row, texts, finish in zip(asked, *self._ask(questions), strict=True):
+            rows.append(sentences_row(row, [read_answer(texts[0], settings.n, finish[0])]))
+            tick(1)
+        return pa.Table.from_pylist(rows, schema=SENTENCES)
+
+    def continue_contexts(
+        self, contexts: pa.Table, settings: SentenceSettings, seed: int, tick: Callable[[int], object]
+    ) -> pa.Table:
+        """Sample the next sentences of every context, by the server's completions (paper, section 3.1).
+
+        Args:
+            contexts: Rows of `rows.CONTEXTS`.
+            settings: k and sampling.
+            seed: Of the recipe.
+            tick: Told of every context done.
+
+        Returns:
+            Rows of `rows.SENTENCES`.
+
+        Raises:
+            UserError: The server refuses or fails, or the budget is reached.
+        """
+        asked = contexts.to_pylist()
+        questions = [_continuation(settings, row["context"], seed) for row in asked]
+        rows = []
+        for row, texts, finish in zip(asked, *self._ask(questions), strict=True):
+            pool = press([_ended(text, why) for text, why in zip(texts, finish, strict=True)])
+            dropped = list(pool.dropped.items())
+            rows.append(
+                {**row, "sentences": pool.sentences, "counts": pool.counts, "sampled": settings.k, "dropped": dropped}
+            )
+            tick(1)
+        return pa.Table.from_pylist(rows, schema=SENTENCES)
+
+    def estimate(self, questions: Sequence[Question]) -> Estimate | None:
+        """What all questions will take, from some of them, whose answers are kept; None where those are known.
+
+        Args:
+            questions: All of them.
+        """
+        chosen = random.Random(len(questions)).sample(range(len(questions)), min(_SAMPLE, len(questions)))
+        sample = [questions[at] for at in chosen]
+        if len(sample) < 2 or any(self.answers.get(one.key(self.chat.model)) for one in sample):
+            return None
+        started = time.monotonic()
+        replies = list(ask_stored(self.chat, self.answers, sample, workers=self.workers, budget=self.budget))
+        return estimate(replies, len(questions), time.monotonic() - started, self.budget.spending.prices)
+
+    def _ask(self, questions: Iterable[Question]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        replies = [
+            reply
+            for _, reply in ask_stored(
+                self.chat, self.answers, questions, workers=self.workers, budget=self.budget, label="answers"
+            )
+        ]
+        return [reply.texts for reply in replies], [reply.finish for reply in replies]
+
+
+@contextmanager
+def open_teacher(settings: ChatTeacherSettings, limit: Limit) -> Iterator[ChatTeacher]:
+    """A teacher whose answers are kept in ``home()/answers.sqlite``, for every run that asks the same.
+
+    Args:
+        settings: Server, model, prices.
+        limit: What may be spent.
+
+    Raises:
+        UserError: Dollars are limited and no price is given, or the file cannot be used.
+    """
+    with Answers(home() / "answers.sqlite") as answers:
+        prices = Prices(*settings.dollars_per_million) if settings.dollars_per_million else None
+        budget = Budget(Spending(prices, answers.used(settings.model)), limit.dollars, limit.tokens)
+        yield ChatTeacher(chat_of(settings), answers, settings.workers, budget)
+
+
+def chat_of(settings: ChatTeacherSettings) -> Chat:
+    """The server and model of some settings, with the key of ``OPENAI_API_KEY``."""
+    return Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"), stream=settings.stream)
+
+
+def rewriting_question(settings: RewritingSettings, sentence: str, task: Task, seed: int) -> Question:
+    """What a server is asked for rewritings of a sentence."""
+    turns = tuple(Message(**turn) for turn in messages_for(settings, sentence, task))
+    return Question(
+        turns,
+        max_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=seed % _SEEDS,
+        schema=schema_for(settings.n) if settings.structured else None,
+    )
+
+
+def _ended(text: str, finish: str) -> str:
+    """A sample up to its first line break, which ends a sentence as the model's own end does."""
+    line, broken, _ = text.lstrip().partition("\n")
+    return f"{line}\n" if broken or finish == "stop" else line
+
+
+def _continuation(settings: SentenceSettings, context: str, seed: int) -> Question:
+    sampling: dict[str, Any] = {"temperature": settings.temperature, "top_p": settings.top_p}
+    return Question(prompt=context, max_tokens=settings.max_new_tokens, n=settings.k, seed=seed % _SEEDS, **sampling)
