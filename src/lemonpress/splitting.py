@@ -74,3 +74,8 @@ def _balanced(sentence: str) -> bool:
         if depth < 0:
             return False
     return depth == 0
+
+
+def words_of(source: str, ratio: float) -> int:
+    """Words to ask for, at least one, given how many of them for each word of the source."""
+    return max(1, round(ratio * len(source.split())))

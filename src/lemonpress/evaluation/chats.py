@@ -13,11 +13,12 @@ from lemonpress.chat import Chat
 from lemonpress.engine.local import Tick
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, load
-from lemonpress.evaluation.writing import System, Write, Written, answered, exemplars_of, needs, repo_of, words_of
+from lemonpress.evaluation.writing import System, Write, Written, answered, exemplars_of, needs, repo_of
 from lemonpress.home import home
 from lemonpress.recipes import Task, digest
 from lemonpress.recipes.evaluation import Asked, ChatModel, DecodingSettings, InstructModel
 from lemonpress.sources import Model, file_digest, resolve
+from lemonpress.splitting import words_of
 from lemonpress.students.generate import ZeroShot
 from lemonpress.students.prompts import chat_messages, parse
 from lemonpress.weights import language_model_kind, ordinary_folder

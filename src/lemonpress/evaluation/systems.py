@@ -21,7 +21,6 @@ from lemonpress.evaluation.writing import (
     exemplars_of,
     needs,
     repo_of,
-    words_of,
 )
 from lemonpress.reading import json_rows
 from lemonpress.recipes import digest
@@ -39,6 +38,7 @@ from lemonpress.recipes.evaluation import (
     SystemSettings,
 )
 from lemonpress.sources import resolve
+from lemonpress.splitting import words_of
 from lemonpress.students import contract as contracts
 from lemonpress.students.control import follow
 from lemonpress.students.generate import Student, Writer

@@ -77,11 +77,6 @@ def exemplars_of(benchmark: Benchmark) -> Sequence[str | None]:
     return benchmark.exemplars or [None] * len(benchmark.sources)
 
 
-def words_of(source: str, ratio: float) -> int:
-    """Words to ask for, at least one, given how many of them for each word of the source."""
-    return max(1, round(ratio * len(source.split())))
-
-
 def needs(ratio: float | None, exemplar: bool, benchmark: Benchmark, decoding: DecodingSettings) -> str | None:
     """Why what is asked of each row cannot be asked of a benchmark's."""
     if ratio is not None and benchmark.task != "summary":

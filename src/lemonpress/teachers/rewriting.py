@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lemonpress.errors import UserError
-from lemonpress.evaluation.writing import words_of
 from lemonpress.recipes import Task
 from lemonpress.recipes.rewriting import HOLE, RewritingSettings
 from lemonpress.sentences import Pool
-from lemonpress.splitting import first_sentence, flaw, normalise
+from lemonpress.splitting import first_sentence, flaw, normalise, words_of
 from lemonpress.teachers.answers_text import KEY, Answer
 
 Messages = list[dict[str, str]]
