@@ -1,7 +1,7 @@
 """The first half of the walk: contexts to sentences to scores, shard by shard."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -130,17 +130,22 @@ class Pool:
         return self.corpus in (None, corpus)
 
 
-def press(run: Run) -> list[Pool]:
+def press(run: Run, corpora: Collection[str] | None = None) -> list[Pool]:
     """Contexts, next sentences and scores of every pool of the recipe.
 
     Finished shards, the run's own or shipped ones, are not made again.
+
+    Args:
+        run: The run.
+        corpora: A teacher on a server rewrites sentences for these corpora alone; for all of the recipe if None.
     """
     recipe = run.recipe
     pools = []
     contexts = {name: [] if _is_paired(run, name) else _contexts(run, name) for name in recipe.contexts}
     for name, shards in contexts.items():
         if isinstance(recipe.contexts[name], SourceSentences):
-            pools += [_rewritten(run, name, corpus, shards) for corpus in recipe.corpora]
+            wanted = [one for one in recipe.corpora if corpora is None or one in corpora]
+            pools += [_rewritten(run, name, corpus, shards) for corpus in wanted]
             continue
         pairing: Pairing = "given" if _is_paired(run, name) else "pool"
         sentences = _paired(run, name) if pairing == "given" else _sentences(run, name, shards)

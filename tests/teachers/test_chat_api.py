@@ -14,6 +14,7 @@ import pytest
 
 from chat_server import Sent, Server, serving
 from lemonpress.building import build_corpus
+from lemonpress.commands.build import build_program
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import running
@@ -127,6 +128,20 @@ def test_a_budget_stops_in_time_and_a_higher_one_goes_on(tmp_path: Path, home: P
         assert 0 < stopped < 2 * len(SENTENCES)
         press(opened(tmp_path, server, limit=Limit(dollars=1000.0)))
         assert len(asked(server)) == len(set(asked(server))) == 2 * len(SENTENCES)
+
+
+def test_a_builder_pays_for_its_own_corpora_alone(
+    tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda number, body: (200, rewrite(body))) as server:
+        opened(tmp_path, server)
+        config = ["--config", str(tmp_path / "recipe.yaml")]
+        assert build_program("paraphrase", "Of a test.", config) == 0
+        assert len(asked(server)) == len(SENTENCES)
+        assert not any("Summarize" in question for question in asked(server))
+    assert build_program("paraphrase", "Of a test.", ["--budget", "1"]) == 2
+    (said,) = capfd.readouterr().err.splitlines()[-1:]
+    assert "--budget goes with a teacher on a server" in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from lemonpress.engine.store import sole_run
 from lemonpress.errors import UserError
 from lemonpress.funnel import render
 from lemonpress.home import run_folder
-from lemonpress.recipes import Task, add_recipe_arguments, recipe_from_arguments
+from lemonpress.recipes import ChatTeacherSettings, Task, add_recipe_arguments, recipe_from_arguments
 
 
 def build_program(
@@ -53,13 +53,15 @@ def _build(task: Task | None, args: argparse.Namespace) -> int:
     names = [name for name, corpus in recipe.corpora.items() if task in (None, corpus.task)]
     if not names:
         raise UserError(f"{args.config}: has no corpus with task {task}; add one under corpora")
+    if (args.budget, args.token_budget) != (None, None) and not isinstance(recipe.teacher, ChatTeacherSettings):
+        raise UserError(f"{args.config}: --budget goes with a teacher on a server, and this one is none; remove it")
     with sole_run(run_folder(recipe.name)):
         run = Run.open(recipe, Limit(args.budget, args.token_budget))
         if args.release:
             for name in names:
                 corpus_licence(run, name)
         to = destination(recipe.hub, recipe.namespace) if args.release else None
-        pools = press(run)
+        pools = press(run, names)
         for name in names:
             built = build_corpus(run, name, pools)
             heading(f"{name}: {sum(built.corpus.rows.values()):,} {built.corpus.task} pairs in {built.corpus.folder}")
