@@ -86,7 +86,7 @@ class Main:
     Attributes:
         commit: Of main.
         files: What it holds, by path.
-        released: What the newest release's commit on it holds; empty where there is none, or it was not tagged.
+        released: What the newest release's commit on it holds, tagged or cut short before; empty where there is none.
     """
 
     commit: str
@@ -108,7 +108,7 @@ class Main:
 
 
 def read_main(repo_id: str, repo_type: RepoType, to: Destination) -> Main | None:
-    """The head of a repository; None where there is no such repository.
+    """The head of a repository; None where there is no such repository, or no commit in it.
 
     Raises:
         UserError: The Hub cannot be reached or keeps refusing.
@@ -120,6 +120,8 @@ def read_main(repo_id: str, repo_type: RepoType, to: Destination) -> Main | None
         try:
             commits = patiently(partial(api.list_repo_commits, repo_id, repo_type=repo_type))
         except RepositoryNotFoundError:
+            return None
+        if not commits:
             return None
         head = commits[0].commit_id
         release = next((one.commit_id for one in commits if _RELEASE.match(one.title)), None)
