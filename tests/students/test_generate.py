@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lemonpress.students.decode import decode
+from lemonpress.students.decode import decode, decode_tokens
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import chat_messages
 
@@ -45,6 +45,26 @@ def test_greedy_is_what_the_stock_generate_writes(student: Student) -> None:
         assert texts == [
             student.tokenizer.decode(stock[0, tokens.input_ids.shape[1] :], skip_special_tokens=True).split("\n")[0]
         ]
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_prompts_that_begin_alike_are_written_as_each_alone(student: Student, samples: int) -> None:
+    begin = "The dog fed the mayor at noon on 3 May. The cat met the clerk at noon on 9 May."
+    prompts = [f"{begin} The pilot", f"{begin} The", f"{begin} The farmer left the cat at noon", begin]
+    noise = np.random.default_rng(0).random((len(prompts), samples, 16))
+    together = decode(student.model, student.tokenizer, prompts, noise, student.ends, 16, 0.7, 0.9)
+    for place, one in enumerate(prompts):
+        alone = decode(student.model, student.tokenizer, [one], noise[[place]], student.ends, 16, 0.7, 0.9)
+        assert alone == [together[place]]
+    twice = decode(student.model, student.tokenizer, [begin, begin], None, student.ends, 16)
+    assert twice == decode(student.model, student.tokenizer, [begin], None, student.ends, 16) * 2
+
+
+def test_a_sample_that_no_token_ended_has_as_many_as_were_asked_for(student: Student) -> None:
+    whole = decode_tokens(student.model, student.tokenizer, SOURCES, None, student.ends, 64)
+    cut = decode_tokens(student.model, student.tokenizer, SOURCES, None, student.ends, 3)
+    assert [len(samples[0]) for samples in cut] == [3] * len(SOURCES)
+    assert [samples[0][:3] for samples in whole] == [samples[0] for samples in cut]
 
 
 def test_a_sample_ends_at_a_line_break(student: Student) -> None:

@@ -24,6 +24,24 @@ def test_one_position_equals_sdpa(heads: int, groups: int, length: int, scaling:
     torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (6, 2)])
+@pytest.mark.parametrize("additive", [False, True])
+def test_one_position_of_padded_rows_equals_sdpa(heads: int, groups: int, additive: bool) -> None:
+    import torch
+
+    torch.manual_seed(1)
+    query = torch.randn(5, heads, 1, 8)
+    key, value = torch.randn(5, groups, 9, 8), torch.randn(5, groups, 9, 8)
+    mask: torch.Tensor = torch.arange(9)[None, :] >= torch.tensor([0, 1, 4, 8, 3])[:, None]
+    mask = mask[:, None, None, :]
+    if additive:
+        mask = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+    layer = SimpleNamespace(num_key_value_groups=heads // groups, is_causal=True, training=False)
+    found, _ = grouped_attention(layer, query, key, value, mask)
+    torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-5, atol=1e-6)
+
+
 def test_decoding_with_a_cache_equals_sdpa(tiny_causal: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM

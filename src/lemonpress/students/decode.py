@@ -1,4 +1,4 @@
-"""Batched decoding of students: samples share their source's prefill, and finished rows stop costing."""
+"""Batched decoding: prompts share what they all begin with, samples their prompt, and finished rows stop costing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 _COMPACT_SHARE = 0.1
+_WORTH_SHARING = 8  # tokens: a short prefix costs less than a pass of its own
 
 
 def decode(
@@ -40,6 +41,21 @@ def decode(
     Returns:
         For each prompt its samples, without special tokens.
     """
+    tokens = decode_tokens(model, tokenizer, prompts, noise, ends, max_new_tokens, temperature, top_p)
+    return [tokenizer.batch_decode(samples, skip_special_tokens=True) for samples in tokens]
+
+
+def decode_tokens(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    noise: np.ndarray | None,
+    ends: Sequence[int],
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> list[list[list[int]]]:
+    """As `decode`, but the tokens of each sample, without the one that ended it: as many as asked for if none did."""
     import torch
 
     with torch.inference_mode():
@@ -48,8 +64,7 @@ def decode(
         begin = _Encoded.begin if model.config.is_encoder_decoder else _Continued.begin
         state, logits = begin(model, tokenizer, prompts, samples)
         tokens = _decode(state, logits, rows, ends, _never(model), max_new_tokens, temperature, top_p)
-    texts = tokenizer.batch_decode(tokens, skip_special_tokens=True)
-    return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+    return [tokens[start : start + samples] for start in range(0, len(tokens), samples)]
 
 
 def beams(
@@ -104,11 +119,25 @@ class _Continued:
         cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int
     ) -> tuple["_Continued", "torch.Tensor"]:
         """Read the prompts once; returns the state of all samples and the logits of their first tokens."""
-        batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left").to(model.device)
-        mask = batch.attention_mask
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        import torch
+
+        rows = tokenizer(list(prompts))["input_ids"]
+        cache, shared = None, _shared(rows)
+        if shared:
+            first = torch.tensor([rows[0][:shared]], device=model.device)
+            cache = model(input_ids=first, use_cache=True, logits_to_keep=1).past_key_values
+            cache.batch_repeat_interleave(len(rows))
+        rests = {"input_ids": [row[shared:] for row in rows]}
+        batch = tokenizer.pad(rests, return_tensors="pt", padding_side="left").to(model.device)
+        mask = torch.cat([batch.attention_mask.new_ones(len(rows), shared), batch.attention_mask], dim=1)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
         output = model(
-            input_ids=batch.input_ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
+            input_ids=batch.input_ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
         )
         cache, logits = output.past_key_values, output.logits[:, -1]
         if samples > 1:
@@ -193,6 +222,13 @@ class _Encoded:
             use_cache=True,
         )
         return output.logits[:, -1]
+
+
+def _shared(rows: Sequence[Sequence[int]]) -> int:
+    """How many first tokens of a batch's prompts are read once for all: none where that saves little."""
+    shortest = min(map(len, rows)) - 1  # each row is left a token of its own
+    same = next((at for at in range(shortest) if len({row[at] for row in rows}) > 1), max(shortest, 0))
+    return same if len(rows) > 1 and same >= _WORTH_SHARING else 0
 
 
 def _never(model: Any) -> list[int]:

@@ -37,7 +37,7 @@ def grouped_attention(
         (output of shape (batch, positions, heads, width), None).
     """
     batch, heads, positions, width = query.shape
-    if positions != 1 or attention_mask is not None:
+    if positions != 1:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return sdpa_attention_forward(
@@ -47,6 +47,9 @@ def grouped_attention(
     scale = width**-0.5 if scaling is None else scaling
     rows = query.reshape(batch * groups, heads // groups, width) * scale
     scores = torch.bmm(rows, key.reshape(batch * groups, -1, width).transpose(1, 2))
+    if attention_mask is not None:
+        seen = attention_mask.expand(batch, groups, 1, -1).reshape(batch * groups, 1, -1)
+        scores = scores.masked_fill(~seen, -torch.inf) if seen.dtype is torch.bool else scores + seen
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
     mixed = torch.bmm(weights, value.reshape(batch * groups, -1, width))
     return mixed.reshape(batch, 1, heads, width), None
