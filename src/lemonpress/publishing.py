@@ -158,6 +158,7 @@ def _release_corpus(
         sampled=any(not isinstance(pool, PairRows | SourceSentences) for pool in recipe.contexts.values()),
         asked=_asked_of_teacher(run, corpus_name),
         existing=[_named(origin["inputs"][name]) for name in pairs_of(run)],
+        written_by=sorted({pool.written_by for pool in pairs_of(run).values() if pool.written_by}),
         critics=_asked(panel),
         contexts=own.contexts if own else describe_contexts(run),
         control=describe_control(parser) if parser else None,
@@ -209,7 +210,8 @@ def describe_contexts(run: Run) -> str:
                 parts.append(f"{run.given[name].num_rows} were read from {where}")
             case PairRows():
                 pairs = sum(run.given[name]["sampled"].to_pylist())
-                parts.append(f"{pairs:,} pairs were read from `{public_name(settings.path)}` as they stood")
+                by = f", which `{settings.written_by}` wrote" if settings.written_by else ""
+                parts.append(f"{pairs:,} pairs were read from `{public_name(settings.path)}`{by}, as they stood")
     return f"Contexts: {'; '.join(parts)}."
 
 

@@ -197,6 +197,8 @@ def test_the_card_of_filtered_pairs_claims_no_teacher() -> None:
     assert "The critics of [Impossible Distillation]" in text
     for claim in ("sampled from the", "The teacher `", "Nobody wrote", "No context"):
         assert claim not in text
+    named = render_corpus_card(replace(filtered, written_by=["bank/llm-1b"]))
+    assert "taken from `bank/pairs@0123456789ab` (written by `bank/llm-1b`) and kept only where every" in named
     both = render_corpus_card(replace(corpus_card(), existing=["bank/pairs"]))
     assert "sampled from the language model `press/tiny` or taken from `bank/pairs`" in both
     assert "Nobody wrote" not in both

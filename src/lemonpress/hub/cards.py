@@ -72,6 +72,7 @@ class CorpusCard:
         asked: What a teacher was asked for each sentence of a pool of sentences, with its placeholders; None without
             such a pool.
         existing: Existing corpora whose pairs were filtered, with commits.
+        written_by: Language models that wrote pairs of these.
         control: What the configuration ``control`` holds and how its trees were made, as a sentence; None without one.
         glance: The figures that tell most of the report, in one line.
         measured: What the corpus report says, as Markdown; its plots and ``report.json`` lie beside the card.
@@ -102,6 +103,7 @@ class CorpusCard:
     sampled: bool = True
     asked: str | None = None
     existing: Sequence[str] = ()
+    written_by: Sequence[str] = ()
     control: str | None = None
     glance: str | None = None
     measured: str | None = None

@@ -104,6 +104,12 @@ class PairRows(Section):
     )
     context_column: str | None = Field(None, description="column of the context that both sentences follow, if any")
     licence: str = Field("unknown", description="SPDX-like identifier that the filtered corpus inherits")
+    written_by: str | None = Field(
+        None,
+        min_length=1,
+        exclude_if=lambda value: value is None,
+        description="language model that wrote the pairs, which the card names",
+    )
     count: int | None = Field(None, ge=1, description="read at most so many rows; all of them by default")
 
 
