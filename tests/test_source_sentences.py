@@ -105,6 +105,11 @@ def test_columns_hold_texts_or_lists_of_texts(tmp_path: Path) -> None:
     assert texts(read(folder)) == [CLOSED, OPENED]
 
 
+def test_rows_may_name_their_domain(tmp_path: Path) -> None:
+    file = lines(tmp_path / "texts.jsonl", {"text": CLOSED, "domain": "news"}, {"text": OPENED})
+    assert read(file)["domain"].to_pylist() == ["news", "pool"]
+
+
 def test_no_more_than_the_count_are_kept_or_looked_at(tmp_path: Path) -> None:
     file = lines(tmp_path / "texts.jsonl", {"text": f"{CLOSED} {ASKED}"}, {"text": OPENED})
     table = read(file, count=1, split_sentences=True)

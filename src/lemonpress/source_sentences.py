@@ -69,7 +69,7 @@ def read_sentences(settings: SourceSentences, pool: str, find: Callable[[str], P
 
     Args:
         settings: Where the sentences are.
-        pool: Domain of the rows.
+        pool: Domain of the rows that name none under ``domain``.
         find: Turns the recipe's path into a file or folder.
 
     Returns:
@@ -87,7 +87,7 @@ def read_sentences(settings: SourceSentences, pool: str, find: Callable[[str], P
     dropped: Counter[str] = Counter()
     rows: dict[str, dict[str, str]] = {}
     read = 0
-    for text in texts:
+    for text, domain in texts:
         read += 1
         for sentence in _cut(text) if settings.split_sentences else [text]:
             clean = tidy(sentence)
@@ -96,7 +96,7 @@ def read_sentences(settings: SourceSentences, pool: str, find: Callable[[str], P
             if reason:
                 dropped[reason] += 1
             else:
-                rows[key] = {"context_id": content_id(clean), "context": clean, "domain": pool}
+                rows[key] = {"context_id": content_id(clean), "context": clean, "domain": domain or pool}
         if settings.count is not None and len(rows) >= settings.count:
             break
     kept = list(rows.values())[: settings.count]
@@ -202,8 +202,10 @@ def _strings(value: object) -> Iterator[str]:
         yield from (item for item in value if isinstance(item, str))
 
 
-def _texts(settings: SourceSentences, find: Callable[[str], Path], where: str) -> tuple[Iterator[str], str | None]:
-    """The texts, read as they are asked for, and the commit of a Hub dataset."""
+def _texts(
+    settings: SourceSentences, find: Callable[[str], Path], where: str
+) -> tuple[Iterator[tuple[str, str]], str | None]:
+    """The texts and their domains, blank where they name none, read as they are asked for; a Hub dataset's commit."""
     if settings.benchmark is not None:
         named = NAMED[settings.benchmark]
         if named.path is None:
@@ -218,12 +220,12 @@ def _texts(settings: SourceSentences, find: Callable[[str], Path], where: str) -
         path, config, columns = settings.path, settings.config, tuple(settings.columns or ["text"])
         place = find(path).expanduser()
     if path.endswith(".txt"):
-        return _lines(place, where, settings), None
+        return ((line, "") for line in _lines(place, where, settings)), None
     split = settings.split or "train"
     table = open_table(path, place, revision=settings.revision, config=config, split=split, where=where)
     need_columns(table, dict.fromkeys(columns, "columns" if settings.benchmark is None else "benchmark"), where)
     texts = (
-        text
+        (text, str(row.get("domain") or ""))
         for number, row in table.rows
         for column in columns
         for text in listed_texts(row.get(column), column, f"{where}: {table.name}, {number}")
