@@ -229,3 +229,14 @@ def test_what_is_said_of_a_model_does_not_change_which_one_it_is(tmp_path: Path)
     assert resolve(str(tmp_path)).commit == commit
     (tmp_path / "vocab.txt").write_text("a")
     assert resolve(str(tmp_path)).commit != commit
+
+
+def test_a_gguf_file_is_a_model_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "small-instruct-q4.gguf"
+    assert "small-instruct-q4.gguf cannot be read (No such file or directory); give a .gguf file" in refused(str(file))
+    file.write_bytes(b"<html>no model</html>")
+    assert f"{file} is no GGUF file; download it again" in refused(str(file))
+    file.write_bytes(b"GGUF and more")
+    found = resolve(str(file))
+    assert (found.id, found.folder, found.gguf) == ("small-instruct-q4", tmp_path, file.name)
+    assert found.commit == f"sha256:{hashlib.sha256(b'GGUF and more').hexdigest()}"

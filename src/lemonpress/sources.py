@@ -50,8 +50,8 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
     """Find a model's files and the commit that names them.
 
     Args:
-        reference: ``package:NAME``, ``data/NAME`` for a model that ships with lemonpress, a local folder (starts with
-            ``/``, ``./``, ``../`` or ``~``), or a Hub id.
+        reference: ``package:NAME``, ``data/NAME`` for a model that ships with lemonpress, a local folder or GGUF file
+            (starts with ``/``, ``./``, ``../`` or ``~``), or a Hub id.
         revision: Commit, tag or branch of a Hub id; refused for the others.
         endpoint: Hub address; the user's own (``HF_ENDPOINT``) by default.
         where: The recipe field, for error messages.
@@ -71,7 +71,8 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
         return _folder(shipped, where)
     if reference.startswith(_LOCAL):
         _refuse_revision(reference, revision, where)
-        return _folder(Path(reference).expanduser(), where)
+        place = Path(reference).expanduser()
+        return _gguf_file(place, where) if place.suffix == ".gguf" else _folder(place, where)
     return _hub(reference, revision, endpoint, where)
 
 
@@ -134,6 +135,17 @@ def _folder(folder: Path, where: str) -> Model:
     if base is not None:
         digest.update(base.commit.encode())
     return Model(folder.name, "sha256:" + digest.hexdigest(), folder, _licence(folder), base=base)
+
+
+def _gguf_file(file: Path, where: str) -> Model:
+    try:
+        with file.open("rb") as stream:
+            magic = stream.read(4)
+        if magic != b"GGUF":
+            raise UserError(f"{where}: {file} is no GGUF file; download it again")
+        return Model(file.stem, f"sha256:{file_digest(file)}", file.parent, "unknown", file.name)
+    except OSError as error:
+        raise UserError(f"{where}: {file} cannot be read ({error.strerror}); give a .gguf file") from None
 
 
 def _adapter_base(folder: Path, where: str) -> Model | None:
