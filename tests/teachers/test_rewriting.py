@@ -320,6 +320,35 @@ def test_summaries_may_name_their_length() -> None:
 
 
 @pytest.mark.parametrize("task", ["paraphrase", "summary"])
+def test_one_rewriting_is_no_list(task: Task) -> None:
+    asked = messages_for(RewritingSettings(n=1), SOURCE, task)[0]["content"]
+    assert "list" not in asked
+    assert "{" not in asked
+    assert asked.endswith(f"Answer with the one sentence and nothing else.\n\nSentence: {SOURCE}")
+
+
+def test_examples_are_turns_of_the_same_request() -> None:
+    shown = [{"sentence": "It rained all day.", "rewritings": ["Rain fell all day.", "All day long it rained."]}]
+    turns = messages_for(RewritingSettings.model_validate({"n": 2, "examples": shown}), SOURCE, "paraphrase")
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
+    assert turns[0]["content"].replace("It rained all day.", SOURCE) == turns[2]["content"]
+    assert turns[1]["content"] == "1. Rain fell all day.\n2. All day long it rained."
+    assert read_answer(turns[1]["content"], 2).texts == tuple(shown[0]["rewritings"])
+
+
+def test_an_example_is_answered_in_the_form_that_is_asked_for() -> None:
+    shown = [{"sentence": "It rained all day and the river rose.", "rewritings": ["The river rose."]}]
+    alone, worded, structured = (
+        messages_for(RewritingSettings.model_validate({"n": 1, "examples": shown, **more}), SOURCE, "summary")
+        for more in ({}, {"ratio": 0.5}, {"structured": True})
+    )
+    assert alone[1]["content"] == "The river rose."
+    assert "in about 3 words" in worded[0]["content"]
+    assert "in about 4 words" in worded[2]["content"]
+    assert read_answer(structured[1]["content"], 1).texts == ("The river rose.",)
+
+
+@pytest.mark.parametrize("task", ["paraphrase", "summary"])
 def test_structured_prompts_show_what_the_schema_and_the_reader_want(task: Task) -> None:
     asked = messages_for(RewritingSettings(structured=True, n=2), SOURCE, task)[0]["content"]
     assert f'{{"{KEY}": ["...", ...]}}' in asked
@@ -347,6 +376,8 @@ def test_prompts_of_ones_own_are_filled_in_once() -> None:
         ({"prompt": "Rewrite {sentence}: {}"}, "{} is unknown"),
         ({"prompt": "{words} words: {sentence}"}, "{words} in the prompt and ratio go together"),
         ({"prompt": "{sentence}", "ratio": 0.5}, "{words} in the prompt and ratio go together"),
+        ({"samples": 2, "temperature": 0}, "samples of temperature 0 are all the same; raise the temperature"),
+        ({"n": 2, "examples": [{"sentence": "A.", "rewritings": ["B."]}]}, "example 1 shows 1 rewritings, and n is 2"),
     ],
 )
 def test_prompts_that_cannot_be_filled_in_are_refused(fields: dict[str, object], message: str) -> None:

@@ -15,6 +15,13 @@ _FILLED = ("n", "sentence", "words")
 SourceName = Literal["quora", "paws", "mrpc", "mscoco", "wikianswers", "twitter"]
 
 
+class RewritingExample(Section):
+    """A sentence and its rewritings, shown to a model as the answer that is wanted."""
+
+    sentence: str = Field(min_length=1)
+    rewritings: list[str] = Field(min_length=1, description="as many as are asked for in one answer")
+
+
 class RewritingSettings(Section):
     """What a language model is asked for each sentence, and how it decodes.
 
@@ -23,7 +30,18 @@ class RewritingSettings(Section):
     are ours.
     """
 
-    n: int = Field(5, ge=1, le=50, description="rewritings of each sentence (humarin/chatgpt-paraphrases: 5)")
+    n: int = Field(
+        5, ge=1, le=50, description="rewritings of each sentence in one answer (humarin/chatgpt-paraphrases: 5)"
+    )
+    samples: int = Field(
+        1,
+        ge=1,
+        le=50,
+        description="answers to the same request, sampled each on its own; with n: 1, as many rewritings",
+    )
+    examples: list[RewritingExample] = Field(
+        [], description="turns of the same request that the model is shown before its own (few-shot)"
+    )
     prompt: str | None = Field(
         None,
         description="what the model is asked; {sentence}, {n} and {words} are filled in; our own words for the task "
@@ -55,6 +73,21 @@ class RewritingSettings(Section):
         if "{sentence}" not in prompt:
             raise ValueError("lacks {sentence}; write where the sentence goes")
         return prompt
+
+    @model_validator(mode="after")
+    def _several_are_sampled(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                "samples of temperature 0 are all the same; raise the temperature, or ask for n in one answer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _examples_of_n(self) -> Self:
+        for place, example in enumerate(self.examples, start=1):
+            if len(example.rewritings) != self.n:
+                raise ValueError(f"example {place} shows {len(example.rewritings)} rewritings, and n is {self.n}")
+        return self
 
     @model_validator(mode="after")
     def _words_by_ratio(self) -> Self:

@@ -379,10 +379,7 @@ class Recipe(Section):
             if pressed:
                 raise ValueError(f"contexts.{pressed[0]} asks for a teacher; add a teacher section")
         for name, pool in self.contexts.items():
-            served = isinstance(self.teacher, ChatTeacherSettings)
-            if isinstance(pool, SourceSentences) and not served:
-                raise ValueError(f"contexts.{name} is rewritten by a model on a server; give teacher.base_url")
-            if isinstance(pool, TeacherContexts) and served:
+            if isinstance(pool, TeacherContexts) and isinstance(self.teacher, ChatTeacherSettings):
                 raise ValueError(f"contexts.{name} is sampled by a model on this machine; read contexts from a file")
         return self
 

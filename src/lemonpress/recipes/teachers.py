@@ -11,13 +11,18 @@ from lemonpress.recipes.base import Section
 class TeacherSettings(Section):
     """The language model that writes sentences."""
 
-    model: str = Field(description="Hub id, local folder, or package:NAME")
+    model: str = Field(description="Hub id, local folder or .gguf file, or package:NAME")
     revision: str | None = Field(None, description="commit or tag of a Hub model")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="weights and arithmetic; auto: bfloat16 where the device computes it natively, else float32",
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    licence: str | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="of what it writes: an SPDX-like identifier; that of the model's own card if null",
+    )
 
 
 class ChatTeacherSettings(Section):

