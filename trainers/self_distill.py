@@ -8,6 +8,7 @@ python trainers/self_distill.py --set self_distillation.stop=yield --set self_di
 import argparse
 import sys
 
+from lemonpress.commands.budget import add_budget_arguments, limit_from_arguments
 from lemonpress.console import heading, run_program
 from lemonpress.engine.store import sole_run
 from lemonpress.errors import UserError
@@ -19,6 +20,7 @@ def main() -> int:
     """Parse the command line and run the rounds."""
     parser = argparse.ArgumentParser(description="Train a student and let it distil itself, round after round.")
     add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
+    add_budget_arguments(parser)
     args = parser.parse_args()
     return run_program(parser.prog, lambda: _rounds(args))
 
@@ -34,7 +36,7 @@ def _rounds(args: argparse.Namespace) -> int:
     recipe = recipe_from_arguments(args)
     if recipe.student is None or recipe.self_distillation is None:
         raise UserError(f"{args.config}: needs the sections student and self_distillation")
-    run = Run.open(recipe)
+    run = Run.open(recipe, limit_from_arguments(args, recipe))
     preflight(run)
     to = destination(recipe.hub, recipe.namespace)
     with sole_run(run.folder):

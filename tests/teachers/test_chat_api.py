@@ -14,6 +14,7 @@ import pytest
 
 from chat_server import Sent, Server, serving
 from lemonpress.building import build_corpus
+from lemonpress.cli import main
 from lemonpress.commands.build import build_program
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
@@ -139,9 +140,13 @@ def test_a_builder_pays_for_its_own_corpora_alone(
         assert build_program("paraphrase", "Of a test.", config) == 0
         assert len(asked(server)) == len(SENTENCES)
         assert not any("Summarize" in question for question in asked(server))
-    assert build_program("paraphrase", "Of a test.", ["--budget", "1"]) == 2
-    (said,) = capfd.readouterr().err.splitlines()[-1:]
-    assert "--budget goes with a teacher on a server" in said
+    for run in (
+        lambda: build_program("paraphrase", "Of a test.", ["--budget", "1"]),
+        lambda: main(["demo", "--budget", "1"]),
+    ):
+        assert run() == 2
+        (said,) = capfd.readouterr().err.splitlines()[-1:]
+        assert "--budget goes with a teacher on a server" in said
 
 
 @pytest.mark.parametrize(

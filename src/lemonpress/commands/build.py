@@ -3,12 +3,13 @@
 import argparse
 from collections.abc import Sequence
 
+from lemonpress.commands.budget import add_budget_arguments, limit_from_arguments
 from lemonpress.console import heading, run_program
 from lemonpress.engine.store import sole_run
 from lemonpress.errors import UserError
 from lemonpress.funnel import render
 from lemonpress.home import run_folder
-from lemonpress.recipes import ChatTeacherSettings, Task, add_recipe_arguments, recipe_from_arguments
+from lemonpress.recipes import Task, add_recipe_arguments, recipe_from_arguments
 
 
 def build_program(
@@ -27,10 +28,7 @@ def build_program(
     """
     parser = argparse.ArgumentParser(description=description)
     add_recipe_arguments(parser, default)
-    parser.add_argument(
-        "--budget", type=float, metavar="DOLLARS", help="of a teacher on a server: stop before more is spent in all"
-    )
-    parser.add_argument("--token-budget", type=int, metavar="N", help="likewise, in tokens read and written")
+    add_budget_arguments(parser)
     parser.add_argument("--release", action="store_true", help="release each corpus as the recipe's version")
     parser.add_argument(
         "--dry-run", action="store_true", help="with --release: check and show what would be released, write nothing"
@@ -45,7 +43,6 @@ def _build(task: Task | None, args: argparse.Namespace) -> int:
     from lemonpress.ingredients import corpus_licence
     from lemonpress.pressing import Run, press
     from lemonpress.publishing import collect, release_corpus
-    from lemonpress.teachers.chat_api import Limit
 
     if args.dry_run and not args.release:
         raise UserError("--dry-run goes with --release")
@@ -53,10 +50,9 @@ def _build(task: Task | None, args: argparse.Namespace) -> int:
     names = [name for name, corpus in recipe.corpora.items() if task in (None, corpus.task)]
     if not names:
         raise UserError(f"{args.config}: has no corpus with task {task}; add one under corpora")
-    if (args.budget, args.token_budget) != (None, None) and not isinstance(recipe.teacher, ChatTeacherSettings):
-        raise UserError(f"{args.config}: --budget goes with a teacher on a server, and this one is none; remove it")
+    limit = limit_from_arguments(args, recipe)
     with sole_run(run_folder(recipe.name)):
-        run = Run.open(recipe, Limit(args.budget, args.token_budget))
+        run = Run.open(recipe, limit)
         if args.release:
             for name in names:
                 corpus_licence(run, name)

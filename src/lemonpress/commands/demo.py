@@ -3,6 +3,7 @@
 import argparse
 import time
 
+from lemonpress.commands.budget import add_budget_arguments, limit_from_arguments
 from lemonpress.console import heading
 from lemonpress.engine.store import sole_run
 from lemonpress.funnel import render
@@ -10,8 +11,9 @@ from lemonpress.recipes import add_recipe_arguments, recipe_from_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Recipe and overrides."""
+    """Recipe, overrides and budget."""
     add_recipe_arguments(parser, "dataset_builders/recipes/demo.yaml")
+    add_budget_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from lemonpress.pipeline import benchmark_text, held_out_sentences, preflight, read_back, walk
     from lemonpress.pressing import Run
 
-    opened = Run.open(recipe)
+    opened = Run.open(recipe, limit_from_arguments(args, recipe))
     preflight(opened)
     to = destination(recipe.hub, recipe.namespace)
     with sole_run(opened.folder):

@@ -16,7 +16,8 @@ from lemonpress.teachers.answers_text import Answer, read_answer
 from lemonpress.teachers.causal_lm import CausalTeacher, end_tokens, seeded_noise
 from lemonpress.teachers.rewriting import messages_for, sentences_row
 
-_ROWS = 96  # answers that are written at once: more gain little on a CPU
+ROWS = 96
+"""Answers that are written at once: more gain little on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,9 @@ class InstructTeacher:
             Rows of `rows.SENTENCES`: the sentence, then its candidates.
         """
         asked = contexts.to_pylist()
-        prompts = [
-            str(
-                self.tokenizer.apply_chat_template(
-                    messages_for(settings, row["context"], task), tokenize=False, add_generation_prompt=True
-                )
-            )
-            for row in asked
-        ]
+        prompts = [self.prompt(settings, row["context"], task) for row in asked]
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-        size = max(1, _ROWS // settings.samples)
+        size = max(1, ROWS // settings.samples)
         answers: dict[int, list[Answer]] = {}
         for start in range(0, len(order), size):
             places = order[start : start + size]
@@ -76,6 +70,11 @@ class InstructTeacher:
             tick(len(places))
         rows = [sentences_row(row, answers[place]) for place, row in enumerate(asked)]
         return pa.Table.from_pylist(rows, schema=SENTENCES)
+
+    def prompt(self, settings: RewritingSettings, sentence: str, task: Task) -> str:
+        """What is asked for a sentence, as the model reads it."""
+        turns = messages_for(settings, sentence, task)
+        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
     def _answers(self, prompts: list[str], settings: RewritingSettings, seed: int) -> list[list[Answer]]:
         longest = settings.max_new_tokens
