@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lemonpress.asking import append_rows, ask_many, resume_rows
-from lemonpress.chat import Chat
+from lemonpress.answers import Answers, ask_stored
+from lemonpress.chat import Chat, Message, Question
 from lemonpress.engine.local import Tick
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, load
 from lemonpress.evaluation.writing import System, Write, Written, answered, exemplars_of, needs, repo_of
 from lemonpress.home import home
-from lemonpress.recipes import Task, digest
+from lemonpress.recipes import Task
 from lemonpress.recipes.evaluation import Asked, ChatModel, DecodingSettings, InstructModel
 from lemonpress.sources import Model, file_digest, resolve
 from lemonpress.splitting import words_of
@@ -56,25 +56,22 @@ def open_chat(name: str, settings: ChatModel) -> System:
     key = {"system": "chat", "url": settings.base_url, "model": settings.model, "asking": asking.key}
 
     def write(benchmark: Benchmark, decoding: DecodingSettings, tick: Tick) -> Written:
-        temperature = decoding.temperature if decoding.method == "sample" else 0.0
-        questions = asking.messages(benchmark)
-        # Answers may have cost money: each is kept as it comes, and a run that was stopped asks for the others.
-        asked = digest([key, decoding.model_dump(mode="json"), questions])
-        file = home() / "benchmarks" / "answers" / f"{asked[:32]}.jsonl"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        known = {int(row["row"]): str(row["text"]) for _, row in resume_rows(file)}
-        tick(len(known))
-        left = [row for row in range(len(questions)) if row not in known]
-
-        def ask(row: int) -> str:
-            return parse(chat.ask(questions[row], decoding.max_new_tokens, temperature))
-
-        unit, label = "answer", f"{benchmark.name} by {name}"
-        for row, text in ask_many(chat, left, ask, workers=settings.workers, label=label, unit=unit, wanted=None):
-            known[row] = text or ""
-            append_rows(file, [{"row": row, "text": known[row]}])
-            tick(1)
-        return Written([known[row] for row in range(len(questions))])
+        questions = [_question(turns, decoding) for turns in asking.messages(benchmark)]
+        texts = []
+        # Answers may have cost money: they are kept with those of the teachers, and asked once.
+        with Answers(home() / "answers.sqlite") as answers:
+            for _, reply in ask_stored(
+                chat,
+                answers,
+                questions,
+                workers=settings.workers,
+                label=f"{benchmark.name} by {name}",
+                unit="answer",
+                total=len(questions),
+            ):
+                texts.append(parse(reply.texts[0]))
+                tick(1)
+        return Written(texts)
 
     def refuses(benchmark: Benchmark, decoding: DecodingSettings) -> str | None:
         if decoding.method == "beam":
@@ -82,6 +79,13 @@ def open_chat(name: str, settings: ChatModel) -> System:
         return asking.refuses(benchmark, decoding)
 
     return System(name, key, lambda: write, decodes=True, recalls=True, refuses=refuses)
+
+
+def _question(turns: list[dict[str, str]], decoding: DecodingSettings) -> Question:
+    sampling: dict[str, Any] = {}
+    if decoding.method == "sample":
+        sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "seed": decoding.seed}
+    return Question(tuple(Message(**turn) for turn in turns), max_tokens=decoding.max_new_tokens, **sampling)
 
 
 @dataclass(frozen=True)
