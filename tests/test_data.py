@@ -6,6 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lemonpress.assets import find_file
+from lemonpress.personal_data import find
+from lemonpress.recipes.rewriting import SourceSentences
+from lemonpress.source_sentences import read_sentences
+
 DATA = Path(__file__).resolve().parents[1] / "src" / "lemonpress" / "data"
 DOMAINS = ("news", "business", "science", "health", "technology", "sports", "travel", "history", "local")
 NUMBER = re.compile(r"\d+(?:[.,:-]\d+)*")
@@ -113,3 +118,28 @@ def test_the_two_files_share_no_8_grams() -> None:
     seen = {gram for row in PARAGRAPHS for gram in ngrams(row["text"], 8)}
     for row in HELDOUT:
         assert not any(ngrams(text, 8) & seen for text in texts_of(row)), row["id"]
+
+
+SENTENCES = read("sentences.jsonl")
+
+
+def test_sentences_to_rewrite_are_kept_as_they_stand() -> None:
+    settings = SourceSentences(source="sentences", path="data/sentences.jsonl")
+    table = read_sentences(settings, "pool", find_file)
+    assert table["context"].to_pylist() == [row["text"] for row in SENTENCES]
+    assert table["domain"].to_pylist() == [row["domain"] for row in SENTENCES]
+    assert Counter(row["domain"] for row in SENTENCES) == {
+        "news": 749,
+        "questions": 648,
+        "knowledge": 600,
+        "everyday": 600,
+        "news openings": 600,
+    }
+    assert [row["text"] for row in SENTENCES if find(row["text"])] == []
+
+
+def test_sentences_to_rewrite_share_no_8_grams() -> None:
+    of_sentences = [ngrams(row["text"], 8) for row in SENTENCES]
+    assert len(set().union(*of_sentences)) == sum(map(len, of_sentences))
+    of_heldout = {gram for row in HELDOUT for text in texts_of(row) for gram in ngrams(text, 8)}
+    assert not of_heldout & set().union(*of_sentences)
