@@ -9,8 +9,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from lemonpress.critics.base import Critic
 from lemonpress.critics.scores import Tables
-from lemonpress.critics.surface import Compression, Length, RougeL
-from lemonpress.recipes import CompressionSettings, LengthSettings, RougeSettings
+from lemonpress.critics.surface import Compression, Length, Question, RougeL
+from lemonpress.recipes import CompressionSettings, LengthSettings, QuestionSettings, RougeSettings
 
 
 def ask(critic: Critic, source: str, target: str) -> tuple[float, bool]:
@@ -29,6 +29,22 @@ def test_length_counts_characters(target: int, passes: bool) -> None:
 def test_compression_counts_words_and_is_strict(target: int, passes: bool) -> None:
     critic = Compression(CompressionSettings(critic="compression", below=0.8, min=0.3))
     assert ask(critic, "word " * 10, "word " * target) == (target / 10, passes)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "passes"),
+    [
+        ("Why is the sea salty?", "What makes the sea salty?", True),
+        ("Why is the sea salty?", "Rivers carry salt into the sea.", False),
+        ("The sea is salty.", "Is the sea salty?", False),
+        ("He asked: “Is it?”", "“Is it?!” he wanted to know?", True),
+        ("“Is it?” he asked.", "He asked whether it is.", True),
+    ],
+)
+def test_an_answer_is_no_rewriting_of_its_question(source: str, target: str, passes: bool) -> None:
+    critic = Question(QuestionSettings(critic="question"))
+    assert ask(critic, source, target) == (float(passes), passes)
+    assert (critic.reason(source, target) == "") == passes
 
 
 VOCABULARY = ("the", "a", "mayor", "Mayor", "bridge", "open", "opened", "12", "1,000", "U.S.", "it's", "café", "...")
@@ -56,6 +72,7 @@ def test_no_pairs_give_no_scores() -> None:
         Length(LengthSettings(critic="length")),
         Compression(CompressionSettings(critic="compression")),
         RougeL(RougeSettings(critic="rouge_l")),
+        Question(QuestionSettings(critic="question")),
     )
     for critic in critics:
         assert critic.score(Tables(shard_of(["One sentence."])), nothing, nothing).tolist() == []

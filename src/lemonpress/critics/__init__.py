@@ -11,7 +11,7 @@ from lemonpress.critics.entities import Entities
 from lemonpress.critics.numbers import Numbers
 from lemonpress.critics.polarity import Polarity
 from lemonpress.critics.similarity import Similarity, SimilarityScorer
-from lemonpress.critics.surface import Compression, Length, RougeL
+from lemonpress.critics.surface import Compression, Length, Question, RougeL
 from lemonpress.critics.syntax import Syntax
 from lemonpress.recipes import (
     ClassifierSettings,
@@ -24,6 +24,7 @@ from lemonpress.recipes import (
     LengthSettings,
     NumberSettings,
     PolaritySettings,
+    QuestionSettings,
     RepetitionSettings,
     RougeSettings,
     SimilaritySettings,
@@ -77,6 +78,8 @@ def _build(settings: CriticSettings, find: Resolve) -> Sequence[Critic]:
             return [RougeL(settings)]
         case PolaritySettings():
             return [Polarity(settings)]
+        case QuestionSettings():
+            return [Question(settings)]
         case SimilaritySettings():
             return [Similarity(settings, SimilarityScorer(find(settings.model, settings.revision)))]
         case EntitySettings():

@@ -1,5 +1,6 @@
-"""Critics that read the surface of a pair: length, compression, ROUGE-L."""
+"""Critics that read the surface of a pair: length, compression, ROUGE-L, whether it asks."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from lemonpress.critics.base import Critic, Mask
 from lemonpress.critics.scores import Floats, Tables
 from lemonpress.pairs import Index
-from lemonpress.recipes import CompressionSettings, LengthSettings, RougeSettings
+from lemonpress.recipes import CompressionSettings, LengthSettings, QuestionSettings, RougeSettings
+
+_ASKS = re.compile(r"[?？][\W_]*\Z")
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,27 @@ class RougeL(Critic):
 
     def keeps(self, scores: Floats) -> Mask:
         return scores <= self.settings.max
+
+
+@dataclass(frozen=True)
+class Question(Critic):
+    """Both sentences end in a question, or neither does: an answer is no rewriting of what was asked (ours)."""
+
+    settings: QuestionSettings
+    name: str = "question"
+    cost: int = 12
+
+    @property
+    def description(self) -> str:
+        return "1 where both sentences ask or neither does, kept at 1"
+
+    def score(self, tables: Tables, sources: Index, targets: Index) -> Floats:
+        asks = np.array([_ASKS.search(sentence) is not None for sentence in tables.shard.sentences], dtype=bool)
+        return (asks[sources] == asks[targets]).astype(np.float64)
+
+    def keeps(self, scores: Floats) -> Mask:
+        return scores == 1
+
+    def reason(self, source: str, target: str) -> str:
+        asks = ["asks" if _ASKS.search(sentence) else "does not" for sentence in (source, target)]
+        return "" if asks[0] == asks[1] else f"the source {asks[0]}, the target {asks[1]}"

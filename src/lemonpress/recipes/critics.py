@@ -105,6 +105,12 @@ class EntitySettings(Section):
     )
 
 
+class QuestionSettings(Section):
+    """Both sentences ask, or neither does (ours)."""
+
+    critic: Literal["question"]
+
+
 class PolaritySettings(Section):
     """Negations agree and no word stands against its antonym (ours)."""
 
@@ -170,6 +176,7 @@ CriticSettings = Annotated[
     | RepetitionSettings
     | CopiedContextSettings
     | PolaritySettings
+    | QuestionSettings
     | RougeSettings
     | SimilaritySettings
     | EntitySettings
