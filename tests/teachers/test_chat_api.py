@@ -1,5 +1,6 @@
 """A model behind a server as teacher: rewritings and continuations through the same critics, rows and releases."""
 
+import gzip
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import running
 from lemonpress.pressing import Run, press
-from lemonpress.publishing import release_corpus
+from lemonpress.publishing import describe_contexts, release_corpus
 from lemonpress.recipes import load_recipe
 from lemonpress.teachers.chat_api import Limit
 
@@ -199,3 +200,32 @@ def test_killed_runs_lose_no_answer_and_pay_nothing_twice(tmp_path: Path, home: 
     assert len(set(questions)) == 2 * len(SENTENCES)
     # At most what three workers had under way at each kill.
     assert len(questions) <= 2 * len(SENTENCES) + 3 * kills
+
+
+def test_what_a_teacher_wrote_is_rows_that_another_recipe_filters(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "candidates.jsonl.gz"
+    command = [sys.executable, "dataset_builders/candidates.py", "--config", str(tmp_path / "recipe.yaml"), "--output"]
+    with serving(lambda number, body: (200, rewrite(body))) as server:
+        opened(tmp_path, server)
+        for output, said in ((file, "36 rewritings of 24 requests"), (tmp_path / "rows.txt", "neither .jsonl nor")):
+            done = subprocess.run([*command, str(output)], capture_output=True, text=True, timeout=120, check=False)
+            assert said in (done.stdout if output is file else done.stderr)
+    rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).decode().splitlines()]
+    assert [row["task"] for row in rows] == ["paraphrase"] * 12 + ["summary"] * 12
+    assert {row["source"] for row in rows} == set(SENTENCES)
+    assert {row["domain"] for row in rows} == {"town"}
+    recipe = tmp_path / "filtered.yaml"
+    recipe.write_text(
+        f"""
+name: filtered
+contexts:
+  theirs: {{source: pairs, path: {file}, target_column: rewritings, licence: apache-2.0, written_by: judge-32b}}
+corpora:
+  filtered: {{task: paraphrase, critics: [{{critic: numbers}}, {{critic: length}}, {{critic: rouge_l, max: 0.8}}]}}
+""",
+        encoding="utf-8",
+    )
+    run = Run.open(load_recipe(recipe))
+    built = build_corpus(run, "filtered", press(run))
+    assert sum(built.corpus.rows.values()) == len(SENTENCES)
+    assert "which `judge-32b` wrote" in describe_contexts(run)
