@@ -59,15 +59,17 @@ class Server(ThreadingHTTPServer):
         return Chat(self.url, "judge-32b", **{"first_pause": 0.01, **settings})
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers chats, completions and the list of models."""
+
     server: Server
 
     def do_GET(self) -> None:
         names = self.server.models
         if names is None or self.path != "/v1/models":
-            self._send(Sent(status=404, body='{"detail": "Not Found"}'))
+            self.send(Sent(status=404, body='{"detail": "Not Found"}'))
         else:
-            self._send(Sent(body=json.dumps({"object": "list", "data": [{"id": name} for name in names]})))
+            self.send(Sent(body=json.dumps({"object": "list", "data": [{"id": name} for name in names]})))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -81,11 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(answer.pause)
         if answer.body is None:
             kind = "text/event-stream" if body.get("stream") else "application/json"
-            content = _stream(answer, body) if body.get("stream") else json.dumps(_whole(answer, body))
+            content = _stream(answer, body) if body.get("stream") else json.dumps(whole(answer, body))
             answer = Sent(**{**vars(answer), "body": content, "kind": kind})
-        self._send(answer)
+        self.send(answer)
 
-    def _send(self, sent: Sent) -> None:
+    def send(self, sent: Sent) -> None:
+        """Send it, and what comes before a body."""
         data = (sent.body or "").encode()
         if not sent.share:
             return
@@ -101,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _whole(sent: Sent, body: dict[str, Any]) -> dict[str, Any]:
+def whole(sent: Sent, body: dict[str, Any]) -> dict[str, Any]:
+    """The body of an answer that is not streamed."""
     choices = [
         {
             "index": index,
@@ -145,7 +149,7 @@ def _usage(sent: Sent, body: dict[str, Any]) -> dict[str, int]:
 @contextmanager
 def serving(answer: Answer, port: int = 0) -> Iterator[Server]:
     """A server that runs until the block ends."""
-    with Server(("127.0.0.1", port), _Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         server.asked = []
         server.answer = answer
         server.models = None

@@ -207,6 +207,16 @@ def test_a_server_that_went_away_after_answers_may_come_back(server: Server) -> 
     assert [reply.texts for reply in replies] == [("Back",)]
 
 
+def test_a_server_that_stays_away_is_given_up(server: Server) -> None:
+    chat = server.chat(first_pause=0.001)
+    chat.reply(HELLO)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(UserError, match="the server answers no more; start it again, and run again") as error:
+        chat.reply(HELLO)
+    one_line(error)
+
+
 @pytest.mark.parametrize("rejection", [{"message": "Unknown field response_format"}, {"param": "response_format"}])
 def test_a_server_without_schemas_is_asked_without_from_then_on(server: Server, rejection: dict[str, str]) -> None:
     server.answer = lambda count, body: refusing(400, **rejection) if "response_format" in body else Sent(("{}",))

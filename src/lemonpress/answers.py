@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from lemonpress.spending import Budget, Spending, Used, used_by
 
 _PATIENCE = 60.0  # seconds to wait while another process writes
 _LOOK = 0.2  # seconds between two looks whether another process has the answer
+_FETCHED = 0.0  # in place of the time of a claim: nothing is lost with it
 _AHEAD = 4  # questions under way or waiting to be yielded, for each worker
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -60,7 +61,7 @@ class Answers:
             self._writer, self._reader = self._connect(), self._connect()
             self._writer.executescript(_TABLES)
         # Nobody looks for owners that died while another one comes to be.
-        with self._transaction(durable=False):
+        with self.transaction(durable=False):
             self._alive.acquire()
             self._bury()
 
@@ -82,17 +83,17 @@ class Answers:
 
     def get(self, key: str) -> Reply | None:
         """The stored reply; None where there is none."""
-        rows = self._read("SELECT reply FROM answers WHERE key = ?", key)
+        rows = self.read("SELECT reply FROM answers WHERE key = ?", key)
         return _from_json(rows[0][0]) if rows else None
 
     def lost(self) -> int:
         """Questions, of all runs so far, that were under way when a process was killed: paid perhaps, and lost."""
-        return int(self._read("SELECT count(*) FROM lost")[0][0])
+        return int(self.read("SELECT count(*) FROM lost")[0][0])
 
     def used(self, model: str) -> Used:
         """What all stored answers of a model used, by the name that it was asked under."""
         sums = "count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)"
-        return Used(*map(int, self._read(f"SELECT {sums} FROM answers WHERE model = ?", model)[0]))
+        return Used(*map(int, self.read(f"SELECT {sums} FROM answers WHERE model = ?", model)[0]))
 
     @contextmanager
     def claimed(self, key: str) -> Iterator[float | None]:
@@ -101,22 +102,41 @@ class Answers:
         Yields:
             When it was claimed, in seconds since 1970; None where it is answered, or someone else asks it.
         """
-        with self._transaction(durable=False) as writer:
-            claims = writer.execute("SELECT owner FROM asking WHERE key = ?", (key,)).fetchall()
-            if claims and claims[0][0] != self._owner and self._is_dead(claims[0][0]):
-                self._bury()
-                claims = []
-            taken = claims or writer.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchall()
-            since = None if taken else time.time()
-            if since is not None:
-                writer.execute("INSERT INTO asking VALUES (?, ?, ?)", (key, self._owner, since))
+        since = time.time()
+        with self._claims([key], since) as claimed:
+            yield since if claimed else None
+
+    @contextmanager
+    def claimed_ahead(self, keys: Collection[str]) -> Iterator[list[str]]:
+        """Claim questions whose answers can be fetched again if this process is killed: such claims are never lost.
+
+        Yields:
+            Those that were claimed; the others are answered, or someone else asks them.
+        """
+        with self._claims(keys, _FETCHED) as claimed:
+            yield claimed
+
+    @contextmanager
+    def _claims(self, keys: Collection[str], since: float) -> Iterator[list[str]]:
+        with self.transaction(durable=False) as writer:
+            claimed = [key for key in keys if self._is_free(key)]
+            writer.executemany("INSERT INTO asking VALUES (?, ?, ?)", [(key, self._owner, since) for key in claimed])
         try:
-            yield since
+            yield claimed
         except BaseException:
-            if since is not None:
-                with self._transaction(durable=False) as writer:
-                    writer.execute("DELETE FROM asking WHERE key = ? AND owner = ?", (key, self._owner))
+            with self.transaction(durable=False) as writer:
+                mine = [(key, self._owner) for key in claimed]
+                writer.executemany("DELETE FROM asking WHERE key = ? AND owner = ?", mine)
             raise
+
+    def _is_free(self, key: str) -> bool:
+        """Neither answered nor claimed; in a transaction."""
+        claims = self._writer.execute("SELECT owner FROM asking WHERE key = ?", (key,)).fetchall()
+        if claims and (claims[0][0] == self._owner or not self._is_dead(claims[0][0])):
+            return False
+        if claims:
+            self._bury()
+        return not self._writer.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchall()
 
     def put(self, key: str, model: str, reply: Reply, used: Used, since: float) -> None:
         """Store a reply; when this returns it is on the disk.
@@ -128,11 +148,19 @@ class Answers:
             used: The tokens that it counts for.
             since: When it was asked, in seconds since 1970.
         """
-        row = (key, model, _to_json(reply), since, time.time(), used.prompt_tokens, used.completion_tokens)
+        self.put_all(model, {key: (reply, used)}, since)
+
+    def put_all(self, model: str, replies: Mapping[str, tuple[Reply, Used]], since: float) -> None:
+        """Store replies, as `put` does, together."""
+        now = time.time()
+        added: list[_Row] = [
+            (key, model, _to_json(reply), since, now, used.prompt_tokens, used.completion_tokens)
+            for key, (reply, used) in replies.items()
+        ]
         with self._queue:
-            self._waiting.append(row)
+            self._waiting += added
         # Replies that come while another is written are written together, by the first whose turn it is.
-        with self._transaction(durable=True) as writer:
+        with self.transaction(durable=True) as writer:
             with self._queue:
                 rows, self._waiting = self._waiting, []
             try:
@@ -150,7 +178,7 @@ class Answers:
         return connection
 
     @contextmanager
-    def _transaction(self, durable: bool) -> Iterator[sqlite3.Connection]:
+    def transaction(self, durable: bool) -> Iterator[sqlite3.Connection]:
         """The only writer of this file; committed at the end unless it was already. Not durable: may be lost with the
         power, not with the process."""
         with self._writing, self._mendable():
@@ -164,7 +192,8 @@ class Answers:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
 
-    def _read(self, query: str, *values: str) -> list[tuple[str, ...]]:
+    def read(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        """Rows of the file, for tables that are kept in it too."""
         with self._reading, self._mendable():
             return self._reader.execute(query, values).fetchall()
 
@@ -204,7 +233,9 @@ class Answers:
         }
         for owner in owners - {self._owner}:
             if self._is_dead(owner):
-                self._writer.execute("INSERT INTO lost SELECT key, since FROM asking WHERE owner = ?", (owner,))
+                self._writer.execute(
+                    "INSERT INTO lost SELECT key, since FROM asking WHERE owner = ? AND since <> ?", (owner, _FETCHED)
+                )
                 self._writer.execute("DELETE FROM asking WHERE owner = ?", (owner,))
 
 

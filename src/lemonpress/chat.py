@@ -4,9 +4,9 @@ import hashlib
 import json
 import random
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from lemonpress import chat_errors
 from lemonpress.chat_protocol import Answer, NoProtocolError, send
@@ -15,9 +15,12 @@ from lemonpress.rate_limits import Gate, spent_pause, told_pause
 
 _TRIES = 6
 _FIRST_PAUSE = 1.0  # seconds, doubled after each try
+_ABSENCE = 300.0  # first pauses that a server which answered before may be gone for
+_LONGEST_LOOK = 8.0  # first pauses between two looks for it
 _LONGEST_PAUSE = 3600.0  # seconds that a server may ask to be left alone
 _TIMEOUT = 600.0  # seconds without a sign of an answer: one that is given up may have to be paid twice
 _CONNECT = 10.0  # seconds
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,16 @@ class Reply:
     model: str
 
 
+@dataclass
+class _Tries:
+    """Of one request: how often it failed, the seconds that the server asked to be left alone, and its absences."""
+
+    failures: int = 0
+    paused: float = 0.0
+    absences: int = 0
+    absent: float = 0.0  # seconds
+
+
 class StoppedError(Exception):
     """The one who asked no longer wants the answer."""
 
@@ -176,9 +189,23 @@ class Chat:
             UserError: The server cannot be reached, refuses the key, the model or the question, or fails every time.
             StoppedError: `stop` was set, and there is no reply.
         """
+        return self.completed(question, (), stop)
+
+    def completed(self, question: Question, first: Iterable[Answer], stop: threading.Event | None = None) -> Reply:
+        """All answers to a question of which some are there.
+
+        Args:
+            question: What was asked.
+            first: What came so far.
+            stop: As for `reply`.
+
+        Raises:
+            UserError: As `reply` does.
+            StoppedError: As `reply` does.
+        """
         stop = stop or threading.Event()
-        answers: list[Answer] = []
-        choices: list[tuple[str, str]] = []
+        answers = list(first)
+        choices = [choice for answer in answers for choice in answer.choices]
         while len(choices) < question.n:
             answer = self._keep_asking(question, len(choices), stop)
             answers.append(answer)
@@ -192,8 +219,12 @@ class Chat:
             answers[-1].model or self.model,
         )
 
-    def check(self) -> None:
+    def check(self, like: Question | None = None) -> None:
         """See that address, key and model are right, before work: by the server's list of models, or for one token.
+
+        Args:
+            like: What will be asked: the token is sampled as its answer is, since `transformers serve
+                --continuous-batching` keeps the sampling of its first request for all others.
 
         Raises:
             UserError: They are not.
@@ -202,19 +233,66 @@ class Chat:
         if self.model in names:
             return
         try:
-            self.reply(Question((Message("user", "Hello"),), max_tokens=1))
+            hello = Question((Message("user", "Hello"),), max_tokens=1)
+            if like is not None:
+                hello = replace(hello, temperature=like.temperature, top_p=like.top_p)
+            self.reply(hello)
         except chat_errors.UnknownModelError as error:
             some = f": {', '.join(names[:5])}" if names else ""
             raise UserError(f"{error}{some}") from None
 
+    def body(self, question: Question, lacks: Iterable[str] = ()) -> dict[str, Any]:
+        """What a request for a question holds, but for streaming: a line of a batch.
+
+        Args:
+            question: What to ask.
+            lacks: What the server turned out not to know, by `chat_errors.too_much`, besides what `learn` was told.
+        """
+        payload = self._payload(question, 0, self._state.lacks.union(lacks))
+        kept = {name: value for name, value in payload.items() if not name.startswith("stream")}
+        return kept | kept.pop("extra_body", {})
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What is left out of requests, as the server turned out not to know it."""
+        return self._state.lacks
+
+    def learn(self, lacks: Iterable[str]) -> None:
+        """Leave out from now on what the server turned out not to know: a question was answered without it."""
+        with self._state.lock:
+            self._state.lacks |= set(lacks)
+
+    def persistently(self, call: Callable[[Any], _T]) -> _T:
+        """Call the server as `reply` does: again where it is busy or fails, and whenever it says when.
+
+        Args:
+            call: Gets the official client; whatever it does may be done anew.
+
+        Raises:
+            UserError: The server cannot be reached, refuses the key or the call, or fails every time.
+        """
+        tries, stop = _Tries(), threading.Event()
+        while True:
+            self._pass_gate(stop)
+            try:
+                result = call(self._client())
+            except UserError:
+                raise
+            except Exception as error:
+                self._state.met = self._state.met or chat_errors.status_of(error) is not None
+                self._bear(error, tries, stop)
+                continue
+            self._state.met = True
+            return result
+
     def _keep_asking(self, question: Question, first: int, stop: threading.Event) -> Answer:
         """At least one of the answers from the `first` on."""
         lacks: frozenset[str] = frozenset()
-        failures, paused = 0, 0.0
+        tries = _Tries()
         while True:
             self._pass_gate(stop)
             # Where some answers to the question are paid, the others are still asked for.
-            if stop.is_set() and (not first or failures or paused):
+            if stop.is_set() and (not first or tries.failures or tries.paused):
                 raise StoppedError
             payload = self._payload(question, first, self._state.lacks | lacks)
             try:
@@ -224,42 +302,56 @@ class Chat:
             except Exception as error:
                 self._state.met = self._state.met or chat_errors.status_of(error) is not None
                 if chat_errors.is_filtered(error):
-                    return Answer((("", "content_filter"),) * (question.n - first), 0, 0, None, {})
+                    return filtered(question.n - first)
                 lacking = chat_errors.too_much(error, payload)
                 if lacking is not None:
                     lacks |= {lacking}
                     continue
-                if chat_errors.is_absent(error) and not self._state.met:
-                    raise UserError(
-                        f"{self.base_url}: no server answers; start one or give another base_url"
-                    ) from None
-                if isinstance(error, UnicodeEncodeError):
-                    raise UserError(
-                        f"{self.base_url}: cannot be sent a text with half a character ({error.reason}); mend it"
-                    ) from None
-                if not chat_errors.may_pass(error):
-                    if chat_errors.status_of(error) is None:
-                        raise
-                    raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
-                told = told_pause(chat_errors.headers_of(error))
-                if told:
-                    paused += max(1.0, told)  # a server that always says "soon" is not asked for ever
-                    if paused > _LONGEST_PAUSE:
-                        raise self._busy(paused) from None
-                    self._state.gate.shut(told)
-                    continue
-                failures += 1
-                if failures == _TRIES:
-                    at_last = chat_errors.line(error, self.api_key)
-                    raise UserError(f"{self.base_url}: failed {_TRIES} times, at last with: {at_last}") from None
-                pause = self.first_pause * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
-                if chat_errors.status_of(error) == 429:
-                    self._state.gate.shut(pause)
-                else:
-                    stop.wait(pause)
+                self._bear(error, tries, stop)
                 continue
             self._met(answer, payload, lacks)
             return answer
+
+    def _bear(self, error: Exception, tries: "_Tries", stop: threading.Event) -> None:
+        """Wait until a request that failed may be made again; or raise what a person must mend."""
+        if chat_errors.is_absent(error):
+            if not self._state.met:
+                raise UserError(f"{self.base_url}: no server answers; start one or give another base_url") from None
+            self._await_server(tries, stop)
+            return
+        if isinstance(error, UnicodeEncodeError):
+            raise UserError(
+                f"{self.base_url}: cannot be sent a text with half a character ({error.reason}); mend it"
+            ) from None
+        if not chat_errors.may_pass(error):
+            if chat_errors.status_of(error) is None:
+                raise error
+            raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
+        told = told_pause(chat_errors.headers_of(error))
+        if told:
+            tries.paused += max(1.0, told)  # a server that always says "soon" is not asked for ever
+            if tries.paused > _LONGEST_PAUSE:
+                raise self._busy(tries.paused) from None
+            self._state.gate.shut(told)
+            return
+        tries.failures += 1
+        if tries.failures == _TRIES:
+            at_last = chat_errors.line(error, self.api_key)
+            raise UserError(f"{self.base_url}: failed {_TRIES} times, at last with: {at_last}") from None
+        pause = self.first_pause * 2 ** (tries.failures - 1) * random.uniform(0.5, 1.5)
+        if chat_errors.status_of(error) == 429:
+            self._state.gate.shut(pause)
+        else:
+            stop.wait(pause)
+
+    def _await_server(self, tries: "_Tries", stop: threading.Event) -> None:
+        """Wait for a server that is being started again, which takes longer the larger its model."""
+        pause = self.first_pause * min(2**tries.absences, _LONGEST_LOOK) * random.uniform(0.5, 1.5)
+        tries.absences += 1
+        tries.absent += pause
+        if tries.absent > _ABSENCE * self.first_pause:
+            raise UserError(f"{self.base_url}: the server answers no more; start it again, and run again") from None
+        stop.wait(pause)
 
     def _met(self, answer: Answer, payload: Mapping[str, Any], lacks: frozenset[str]) -> None:
         if len(answer.choices) == 1 < payload.get("n", 1):
@@ -338,6 +430,11 @@ class Chat:
             if chat_errors.status_of(error) in (401, 403):
                 raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
             return []  # the question that follows says what is wrong
+
+
+def filtered(choices: int) -> Answer:
+    """What stands for answers to a question that a filter of the server refuses."""
+    return Answer((("", "content_filter"),) * choices, 0, 0, None, {})
 
 
 def _seed(seed: int, first: int) -> int:

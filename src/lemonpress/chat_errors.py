@@ -16,7 +16,9 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
-    r"model_not_found|(unknown|no such|invalid) model|model\b.{0,120}\b(not found|does not exist)", re.IGNORECASE
+    r"model_not_found|(unknown|no such|invalid) model|model\b.{0,120}\b(not found|does not exist)"
+    r"|\bpinned to\b",  # transformers serve
+    re.IGNORECASE,
 )
 _FILTERED = re.compile(r"\b(content_filter|content_policy_violation)\b")
 _BAD_SCHEMA = re.compile(r"invalid (json )?schema", re.IGNORECASE)

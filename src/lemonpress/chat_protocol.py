@@ -78,11 +78,26 @@ def send(client: Any, payload: dict[str, Any]) -> Answer:
         raise NoProtocolError
     if "event-stream" in kind:
         return _joined(raw.parse(), raw.headers)
-    body = _Body.model_validate_json(raw.http_response.read())
+    return _read(_Body.model_validate_json(raw.http_response.read()), raw.headers)
+
+
+def read_body(body: object) -> Answer:
+    """Read the body of an answer, as it comes in the results of a batch.
+
+    Args:
+        body: Parsed JSON.
+
+    Raises:
+        ValueError: It is not of the protocol, or not whole.
+    """
+    return _read(_Body.model_validate(body), {})
+
+
+def _read(body: _Body, headers: Mapping[str, str]) -> Answer:
     if not body.choices:
         raise ValueError("an answer without a choice")
     choices = tuple(_whole(choice) for choice in sorted(body.choices, key=lambda choice: choice.index))
-    return _answer(choices, body.usage, body.model, raw.headers)
+    return _answer(choices, body.usage, body.model, headers)
 
 
 def _whole(choice: _Choice) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """The first half of the walk: contexts to sentences to scores, shard by shard."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from lemonpress.assets import asset
+from lemonpress.chat import Question
 from lemonpress.contexts import read_contexts, sample_contexts
 from lemonpress.critics import build, build_diversity
 from lemonpress.critics.judging import Pairing, Panel, judge_shard, score_shard
-from lemonpress.engine.local import Task, Tick, run_stage
+from lemonpress.engine.local import Task, Tick, Work, run_stage
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
 from lemonpress.existing import read_pairs
@@ -25,7 +27,6 @@ from lemonpress.recipes import (
     CorpusSettings,
     PairRows,
     Recipe,
-    SentenceSettings,
     SourceSentences,
     TeacherContexts,
     TeacherSettings,
@@ -36,7 +37,13 @@ from lemonpress.source_sentences import read_sentences
 from lemonpress.sources import Model, resolve
 from lemonpress.syntax.parsers import Parser, find_parser
 from lemonpress.teachers.causal_lm import CausalTeacher
-from lemonpress.teachers.chat_api import ChatTeacher, Limit, open_teacher, rewriting_question
+from lemonpress.teachers.chat_api import (
+    ChatTeacher,
+    Limit,
+    continuation_question,
+    open_teacher,
+    rewriting_question,
+)
 from lemonpress.teachers.instruct import InstructTeacher
 from lemonpress.weights import check_causal, ordinary_folder
 
@@ -368,56 +375,62 @@ def _paired(run: Run, pool: str) -> list[Shard]:
 
 
 def _sentences(run: Run, pool: str, contexts: list[Shard]) -> list[Shard]:
-    settings: SentenceSettings = run.recipe.sentences
-    stage = Stage(
-        "sentences",
-        1,
-        {**settings.model_dump(mode="json", exclude_none=True), "seed": run.recipe.seed, "teacher": teacher_key(run)},
-    )
+    settings, seed = run.recipe.sentences, run.recipe.seed
+    key = {**settings.model_dump(mode="json", exclude_none=True), "seed": seed, "teacher": teacher_key(run)}
+    stage, tasks = Stage("sentences", 1, key), [Task((shard,), _rows(shard)) for shard in contexts]
 
-    def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-        rows = inputs[0].table("contexts")
-        if isinstance(run.recipe.teacher, ChatTeacherSettings):
-            with open_teacher(run.recipe.teacher, run.limit) as teacher:
-                if index == 0:
-                    teacher.chat.check()
-                table = teacher.continue_contexts(rows, settings, run.recipe.seed, tick)
-        else:
-            table = sample_sentences(rows, run.teacher, settings, run.recipe.seed, tick)
-        return Output({"sentences": table}, {"rows": table.num_rows})
+    def written(write: Callable[[pa.Table, Tick], pa.Table]) -> list[Shard]:
+        return run_stage(run.store, stage, tasks, _writing(write), f"sentences ({pool})", "context")
 
-    tasks = [Task((shard,), _rows(shard)) for shard in contexts]
-    return run_stage(run.store, stage, tasks, work, f"sentences ({pool})", "context")
+    if not isinstance(run.recipe.teacher, ChatTeacherSettings):
+        return written(lambda rows, tick: sample_sentences(rows, run.teacher, settings, seed, tick))
+    with _served(run, pool, stage, tasks, lambda text: continuation_question(settings, text, seed)) as teacher:
+        return written(lambda rows, tick: teacher.continue_contexts(rows, settings, seed, tick))
 
 
 def _rewritten(run: Run, pool: str, corpus: str, contexts: list[Shard]) -> Pool:
     """What the teacher makes of every sentence of a pool for one corpus, and its scores."""
-    recipe = run.recipe
-    settings, task = recipe.corpora[corpus].rewriting, recipe.corpora[corpus].task
-    key = {**settings.model_dump(mode="json"), "task": task, "seed": recipe.seed, "teacher": teacher_key(run)}
-    stage = Stage("rewritings", 1, key)
-    tasks = [Task((shard,), _rows(shard)) for shard in contexts]
-    label = f"rewritings ({pool}, {corpus})"
+    settings, task, seed = run.recipe.corpora[corpus].rewriting, run.recipe.corpora[corpus].task, run.recipe.seed
+    key = {**settings.model_dump(mode="json"), "task": task, "seed": seed, "teacher": teacher_key(run)}
+    stage, tasks = Stage("rewritings", 1, key), [Task((shard,), _rows(shard)) for shard in contexts]
+    label = f"{pool}, {corpus}"
 
-    def rewritten(by: Callable[[], ChatTeacher | InstructTeacher]) -> list[Shard]:
-        def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
-            table = by().rewrite(inputs[0].table("contexts"), settings, task, recipe.seed, tick)
-            return Output({"sentences": table}, {"rows": table.num_rows})
+    def written(write: Callable[[pa.Table, Tick], pa.Table]) -> list[Shard]:
+        return run_stage(run.store, stage, tasks, _writing(write), f"rewritings ({label})", "sentence")
 
-        return run_stage(run.store, stage, tasks, work, label, "sentence")
-
-    if isinstance(recipe.teacher, ChatTeacherSettings):
-        with open_teacher(recipe.teacher, run.limit) as teacher:
-            if any(run.store.find(stage, one.key(stage, at)) is None for at, one in enumerate(tasks)):
-                sentences = [text for shard in contexts for text in shard.table("contexts")["context"].to_pylist()]
-                teacher.chat.check()
-                told = teacher.estimate([rewriting_question(settings, text, task, recipe.seed) for text in sentences])
-                if told is not None:
-                    print(f"{pool}, {corpus}: {len(sentences):,} sentences will take about {told.line()}")
-            shards = rewritten(lambda: teacher)
+    if isinstance(run.recipe.teacher, ChatTeacherSettings):
+        with _served(run, label, stage, tasks, lambda text: rewriting_question(settings, text, task, seed)) as teacher:
+            shards = written(lambda rows, tick: teacher.rewrite(rows, settings, task, seed, tick))
     else:
-        shards = rewritten(lambda: run.instruct)
+        shards = written(lambda rows, tick: run.instruct.rewrite(rows, settings, task, seed, tick))
     return Pool(pool, contexts, shards, score(run, shards, "from_first", pool, [corpus]), "from_first", corpus)
+
+
+def _writing(write: Callable[[pa.Table, Tick], pa.Table]) -> Work:
+    def work(index: int, inputs: tuple[Shard, ...], tick: Tick) -> Output:
+        table = write(inputs[0].table("contexts"), tick)
+        return Output({"sentences": table}, {"rows": table.num_rows})
+
+    return work
+
+
+@contextmanager
+def _served(
+    run: Run, label: str, stage: Stage, tasks: Sequence[Task], ask: Callable[[str], Question]
+) -> Iterator[ChatTeacher]:
+    """The teacher on a server; where shards are missing, first checked, told from a sample, and asked in batches."""
+    settings = run.recipe.teacher
+    assert isinstance(settings, ChatTeacherSettings)
+    with open_teacher(settings, run.limit) as teacher:
+        if any(run.store.find(stage, task.key(stage, at)) is None for at, task in enumerate(tasks)):
+            contexts = [task.inputs[0].table("contexts")["context"].to_pylist() for task in tasks]
+            questions = [ask(text) for texts in contexts for text in texts]
+            teacher.check(questions[0])
+            told = teacher.estimate(questions)
+            if told is not None:
+                print(f"{label}: {len(questions):,} questions will take about {told.line()}")
+            teacher.ask_ahead(questions)
+        yield teacher
 
 
 def _rows(shard: Shard) -> int:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,6 +57,13 @@ class Used:
             self.requests + other.requests,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
+        )
+
+    def __sub__(self, other: "Used") -> "Used":
+        return Used(
+            self.requests - other.requests,
+            self.prompt_tokens - other.prompt_tokens,
+            self.completion_tokens - other.completion_tokens,
         )
 
     @property
@@ -160,7 +167,7 @@ class Budget:
                 raise UserError(f"a budget of {value}: is below 0; give 0 or more")
         self.spending = spending
         self._dollars, self._tokens = dollars, tokens
-        self._reserved: list[Used] = []
+        self._reserved = Used()  # the most that all questions under way can cost; their number is its requests
         self._changed = threading.Condition()
 
     @contextmanager
@@ -178,31 +185,69 @@ class Budget:
         most = worst_case(question)
         with self._changed:
             while not self._fits(most):
-                if not self._reserved:
-                    raise BudgetError(self._reached())
+                if not self._reserved.requests:
+                    raise self.reached()
                 self._changed.wait()
-            self._reserved.append(most)
+            self._reserved += most
         try:
             yield self.spending.add
         finally:
-            with self._changed:
-                self._reserved.remove(most)
-                self._changed.notify_all()
+            self._release(most)
 
-    def _fits(self, most: Used) -> bool:
-        total = sum(self._reserved, self.spending.used + most)
-        prices = self.spending.prices
-        dear = prices is not None and self._dollars is not None and prices.cost(total) > self._dollars
-        return not dear and (self._tokens is None or total.tokens <= self._tokens)
+    @contextmanager
+    def reserved_ahead(self, sent: Iterable[Question], unsent: Iterable[Question]) -> Iterator[int]:
+        """Reserve what questions can cost that are asked together, and release it when the block ends.
 
-    def _reached(self) -> str:
+        Waits for no other question that is under way.
+
+        Args:
+            sent: Asked already; they are reserved whatever is left.
+            unsent: As many of them are reserved, in order, as fit.
+
+        Yields:
+            How many of `unsent` fit.
+        """
+        most = sum(map(worst_case, sent), Used())
+        fitting = 0
+        with self._changed:
+            for one in map(worst_case, unsent):
+                if not self._fits(most + one):
+                    break
+                most += one
+                fitting += 1
+            self._reserved += most
+        try:
+            yield fitting
+        finally:
+            self._release(most)
+
+    def reached(self, unasked: int = 0) -> BudgetError:
+        """To be raised where the next question does not fit.
+
+        Args:
+            unasked: Questions left out of a batch; those that were asked may have given back enough for some.
+        """
         limits = [] if self._dollars is None else [f"${self._dollars:,.2f}"]
         limits += [] if self._tokens is None else [f"{self._tokens:,} tokens"]
         spent = "" if self.spending.cost is None else f"${self.spending.cost:,.2f}, "
-        return (
-            f"stopped at the budget of {' and '.join(limits)} ({spent}{self.spending.used.tokens:,} tokens used); "
-            "run again with a higher one to go on"
+        then = (
+            f"the {unasked:,} questions that are left could cost more; run again for as many of them as now fit"
+            if unasked
+            else "run again with a higher one to go on"
         )
+        used = f"{spent}{self.spending.used.tokens:,} tokens used"
+        return BudgetError(f"stopped at the budget of {' and '.join(limits)} ({used}); {then}")
+
+    def _release(self, most: Used) -> None:
+        with self._changed:
+            self._reserved -= most
+            self._changed.notify_all()
+
+    def _fits(self, most: Used) -> bool:
+        total = self._reserved + self.spending.used + most
+        prices = self.spending.prices
+        dear = prices is not None and self._dollars is not None and prices.cost(total) > self._dollars
+        return not dear and (self._tokens is None or total.tokens <= self._tokens)
 
 
 @dataclass(frozen=True)
@@ -225,24 +270,26 @@ class Estimate:
     Attributes:
         tokens: Read and written.
         cost: Dollars; None without prices.
-        seconds: With as many workers as the sample had.
+        seconds: With as many workers as the sample had; None for a batch, which is answered within a day.
     """
 
     tokens: Interval
     cost: Interval | None
-    seconds: Interval
+    seconds: Interval | None
 
     def line(self) -> str:
         """For people, such as ``1,200,000 tokens (1,100,000 to 1,300,000), $3.40 ($3.10 to $3.70), 2.1 h``."""
         tokens = f"{self.tokens.value:,.0f} tokens ({self.tokens.low:,.0f} to {self.tokens.high:,.0f})"
         cost = self.cost
         dollars = "" if cost is None else f", ${cost.value:,.2f} (${cost.low:,.2f} to ${cost.high:,.2f})"
+        if self.seconds is None:
+            return f"{tokens}{dollars}, within a day"
         seconds = self.seconds.value
         return f"{tokens}{dollars}, {f'{seconds / 3600:,.1f} h' if seconds >= 3600 else f'{seconds / 60:,.1f} min'}"
 
 
 def estimate(
-    sample: Sequence[tuple[Question, Reply]], total: int, seconds: float, prices: Prices | None = None
+    sample: Sequence[tuple[Question, Reply]], total: int, seconds: float | None, prices: Prices | None = None
 ) -> Estimate:
     """What all questions will take, by a random sample of them.
 
@@ -251,7 +298,7 @@ def estimate(
     Args:
         sample: Questions with their replies, two or more.
         total: Questions in all, the sample's among them.
-        seconds: That the sample took.
+        seconds: That the sample took; None where the others are asked by a batch.
         prices: None for a model that costs nothing.
 
     Raises:
@@ -261,12 +308,11 @@ def estimate(
         raise ValueError(f"a sample of {len(sample)} of {total} questions")
     each = [used_by(question, reply) for question, reply in sample]
     tokens = _sum([float(used.tokens) for used in each], total)
+    cost = None if prices is None else _sum([prices.cost(used) for used in each], total)
+    if seconds is None:
+        return Estimate(tokens, cost, None)
     asked = sum(used.tokens for used in each)
-    return Estimate(
-        tokens,
-        None if prices is None else _sum([prices.cost(used) for used in each], total),
-        tokens.scaled(seconds / asked) if asked else Interval(0.0, 0.0, 0.0),
-    )
+    return Estimate(tokens, cost, tokens.scaled(seconds / asked) if asked else Interval(0.0, 0.0, 0.0))
 
 
 def _sum(values: list[float], total: int) -> Interval:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from lemonpress.recipes.base import Section
 
@@ -41,6 +41,17 @@ class ChatTeacherSettings(Section):
     dollars_per_million: tuple[float, float] | None = Field(
         None, description="price of a million tokens that are read, and of a million that are written"
     )
+    batch: bool = Field(
+        False,
+        exclude_if=lambda value: value is False,
+        description="ask by the server's batch API: answers within a day, at half the price with most companies",
+    )
+
+    @model_validator(mode="after")
+    def _streams_or_batches(self) -> "ChatTeacherSettings":
+        if self.batch and self.stream:
+            raise ValueError("batch: true goes without stream: true")
+        return self
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from lemonpress.answers import Answers, ask_stored
+from lemonpress.batch_api import BatchApi
+from lemonpress.batches import are_in_batches, ask_in_batches
 from lemonpress.chat import Chat, Message, Question
 from lemonpress.home import home
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, SentenceSettings, Task
@@ -45,6 +47,33 @@ class ChatTeacher:
     answers: Answers
     workers: int
     budget: Budget
+    batch: bool = False
+
+    def check(self, like: Question) -> None:
+        """See that the server, its key, the model and, where it is wanted, the batch API are there.
+
+        Args:
+            like: One of the questions.
+
+        Raises:
+            UserError: They are not.
+        """
+        if self.batch:
+            BatchApi(self.chat).check()
+        self.chat.check(like)
+
+    def ask_ahead(self, questions: Sequence[Question]) -> None:
+        """Have the answers to many questions stored before they are wanted, where they are asked in batches.
+
+        Args:
+            questions: All that will be asked, so that few batches hold them.
+
+        Raises:
+            UserError: The server refuses or fails, or the budget is reached.
+        """
+        if self.batch:
+            for _ in ask_in_batches(self.chat, self.answers, questions, budget=self.budget):
+                pass
 
     def rewrite(
         self, contexts: pa.Table, settings: RewritingSettings, task: Task, seed: int, tick: Callable[[int], object]
@@ -91,7 +120,7 @@ class ChatTeacher:
             UserError: The server refuses or fails, or the budget is reached.
         """
         asked = contexts.to_pylist()
-        questions = [_continuation(settings, row["context"], seed) for row in asked]
+        questions = [continuation_question(settings, row["context"], seed) for row in asked]
         rows = []
         for row, texts, finish in zip(asked, *self._ask(questions), strict=True):
             pool = press([_ended(text, why) for text, why in zip(texts, finish, strict=True)])
@@ -105,6 +134,8 @@ class ChatTeacher:
     def estimate(self, questions: Sequence[Question]) -> Estimate | None:
         """What all questions will take, from some of them, whose answers are kept; None where those are known.
 
+        The sample is asked without a batch; its prices are taken to be those of the recipe all the same.
+
         Args:
             questions: All of them.
         """
@@ -112,15 +143,25 @@ class ChatTeacher:
         sample = [questions[at] for at in chosen]
         if len(sample) < 2 or any(self.answers.get(one.key(self.chat.model)) for one in sample):
             return None
+        if self.batch and are_in_batches(self.chat, self.answers, sample):
+            return None  # they are paid
         started = time.monotonic()
         replies = list(ask_stored(self.chat, self.answers, sample, workers=self.workers, budget=self.budget))
-        return estimate(replies, len(questions), time.monotonic() - started, self.budget.spending.prices)
+        seconds = None if self.batch else time.monotonic() - started
+        return estimate(replies, len(questions), seconds, self.budget.spending.prices)
 
-    def _ask(self, questions: Iterable[Question]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    def _ask(self, questions: Sequence[Question]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        self.ask_ahead(questions)
         replies = [
             reply
             for _, reply in ask_stored(
-                self.chat, self.answers, questions, workers=self.workers, budget=self.budget, label="answers"
+                self.chat,
+                self.answers,
+                questions,
+                workers=self.workers,
+                budget=self.budget,
+                label="answers",
+                total=len(questions),
             )
         ]
         return [reply.texts for reply in replies], [reply.finish for reply in replies]
@@ -140,7 +181,7 @@ def open_teacher(settings: ChatTeacherSettings, limit: Limit) -> Iterator[ChatTe
     with Answers(home() / "answers.sqlite") as answers:
         prices = Prices(*settings.dollars_per_million) if settings.dollars_per_million else None
         budget = Budget(Spending(prices, answers.used(settings.model)), limit.dollars, limit.tokens)
-        yield ChatTeacher(chat_of(settings), answers, settings.workers, budget)
+        yield ChatTeacher(chat_of(settings), answers, settings.workers, budget, settings.batch)
 
 
 def chat_of(settings: ChatTeacherSettings) -> Chat:
@@ -162,12 +203,13 @@ def rewriting_question(settings: RewritingSettings, sentence: str, task: Task, s
     )
 
 
+def continuation_question(settings: SentenceSettings, context: str, seed: int) -> Question:
+    """What a server is asked for the next sentences of a context."""
+    sampling: dict[str, Any] = {"temperature": settings.temperature, "top_p": settings.top_p}
+    return Question(prompt=context, max_tokens=settings.max_new_tokens, n=settings.k, seed=seed % _SEEDS, **sampling)
+
+
 def _ended(text: str, finish: str) -> str:
     """A sample up to its first line break, which ends a sentence as the model's own end does."""
     line, broken, _ = text.lstrip().partition("\n")
     return f"{line}\n" if broken or finish == "stop" else line
-
-
-def _continuation(settings: SentenceSettings, context: str, seed: int) -> Question:
-    sampling: dict[str, Any] = {"temperature": settings.temperature, "top_p": settings.top_p}
-    return Question(prompt=context, max_tokens=settings.max_new_tokens, n=settings.k, seed=seed % _SEEDS, **sampling)
