@@ -26,10 +26,10 @@ from lemonpress.console import run_program
 from lemonpress.evaluation import benchmark
 from lemonpress.packages import PACKAGES
 from lemonpress.sources import Model, resolve
-from lemonpress.students.decode import decode
 from lemonpress.students.export import ExportedStudent, export_model
 from lemonpress.students.generate import Student
 from lemonpress.students.prompts import prompt
+from lemonpress.teachers.decode import decode
 from lemonpress.weights import ordinary_folder
 
 BASELINE = "transformers float32"

@@ -18,8 +18,8 @@ from lemonpress.assets import asset
 from lemonpress.console import run_program
 from lemonpress.recipes import RewritingSettings
 from lemonpress.sources import resolve
-from lemonpress.students.decode import decode_tokens
 from lemonpress.teachers.causal_lm import seeded_noise
+from lemonpress.teachers.decode import decode_tokens
 from lemonpress.teachers.instruct import ROWS, InstructTeacher
 from lemonpress.weights import load_causal, ordinary_folder
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from lemonpress.chat import Chat
+from lemonpress.asking.chat import Chat
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def main() -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
+    from lemonpress.asking.chat import Chat
     from lemonpress.assets import find_file
-    from lemonpress.chat import Chat
     from lemonpress.errors import UserError
     from lemonpress.nli.label import label_pairs, sample_pairs
     from lemonpress.nli.pool import read_pool, split_contexts

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from lemonpress.asking.chat import Question
 from lemonpress.assets import asset
-from lemonpress.chat import Question
 from lemonpress.contexts import read_contexts, sample_contexts
 from lemonpress.critics import build, build_diversity
 from lemonpress.critics.judging import Pairing, Panel, judge_shard, score_shard

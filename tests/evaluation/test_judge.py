@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chat_server import Server, serving
-from lemonpress.asking import ask_many
+from lemonpress.asking.rows import ask_many
 from lemonpress.errors import UserError
 from lemonpress.evaluation.llm_comparing import Comparison, compare, read_letter
 from lemonpress.evaluation.llm_judge import Judge, Prediction, asked_beside, read_predictions, sample_sources

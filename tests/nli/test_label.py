@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat_server import Server, serving
-from lemonpress.chat import Chat
+from lemonpress.asking.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.nli.datasets import read_dataset
 from lemonpress.nli.label import label_pairs, sample_pairs

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lemonpress.students.decode import decode, decode_tokens
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import chat_messages
+from lemonpress.teachers.decode import decode, decode_tokens
 
 SOURCES = [
     "The cat met the farmer.",

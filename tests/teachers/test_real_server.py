@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from pyarrow import Table
 
-from lemonpress.answers import Answers
-from lemonpress.chat import Reply
+from lemonpress.asking.answers import Answers
+from lemonpress.asking.chat import Reply
+from lemonpress.asking.spending import Used
 from lemonpress.errors import UserError
 from lemonpress.home import home as home_folder
 from lemonpress.pressing import Run, press
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, load_recipe
 from lemonpress.rows import CONTEXTS
 from lemonpress.sources import resolve
-from lemonpress.spending import Used
 from lemonpress.teachers.chat_api import ChatTeacher, Limit, open_teacher, rewriting_question
 from lemonpress.weights import ordinary_folder
 from one_line import one_line

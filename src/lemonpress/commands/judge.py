@@ -186,7 +186,7 @@ def _agreement(args: argparse.Namespace) -> int:
 
 
 def _inputs(args: argparse.Namespace) -> "tuple[list[Prediction], Table, Judge]":
-    from lemonpress.chat import Chat
+    from lemonpress.asking.chat import Chat
     from lemonpress.evaluation.llm_judge import Judge, asked_beside, read_predictions, sample_sources
     from lemonpress.output import check_folder
 

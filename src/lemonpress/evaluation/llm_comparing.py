@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lemonpress.asking import append_rows, ask_many, resume_rows
+from lemonpress.asking.rows import append_rows, ask_many, resume_rows
 from lemonpress.errors import UserError
 from lemonpress.evaluation.llm_judge import (
     GOOD,

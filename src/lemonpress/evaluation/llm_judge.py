@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lemonpress.chat import Chat
+from lemonpress.asking.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.output import write_whole
 from lemonpress.reading import column_text

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lemonpress.asking import append_rows, ask_many, resume_rows, write_rows
+from lemonpress.asking.rows import append_rows, ask_many, resume_rows, write_rows
 from lemonpress.evaluation.llm_judge import (
     Announce,
     Judge,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lemonpress.asking import append_rows, ask_many, resume_rows, write_rows
+from lemonpress.asking.chat import Chat
+from lemonpress.asking.rows import append_rows, ask_many, resume_rows, write_rows
 from lemonpress.assets import asset
-from lemonpress.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.nli.mining import likenesses
 from lemonpress.nli.rows import CLASSES

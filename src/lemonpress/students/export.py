@@ -22,9 +22,9 @@ from lemonpress.recipes import Task
 from lemonpress.sources import Model, resolve
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
-from lemonpress.students.decode import decode
 from lemonpress.students.generate import Student
 from lemonpress.students.prompts import completion, prompt
+from lemonpress.teachers.decode import decode
 from lemonpress.weights import language_model_kind, ordinary_folder
 
 QUANTIZATIONS = ("auto", "float32", "bfloat16", "int8")

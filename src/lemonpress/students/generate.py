@@ -15,12 +15,12 @@ from lemonpress.students import contract as contracts
 from lemonpress.students.candidates import best
 from lemonpress.students.contract import Contract
 from lemonpress.students.control import follow, linearised
-from lemonpress.students.decode import beams as search
-from lemonpress.students.decode import decode
 from lemonpress.students.linear import special_tokens
 from lemonpress.students.prompts import parse, prompt
 from lemonpress.syntax.parsers import Parser
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
+from lemonpress.teachers.decode import beams as search
+from lemonpress.teachers.decode import decode
 from lemonpress.weights import language_model_kind, load_model, ordinary_folder
 
 BATCH_ROWS = 64

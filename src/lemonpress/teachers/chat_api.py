@@ -10,15 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from lemonpress.answers import Answers, ask_stored
-from lemonpress.batch_api import BatchApi
-from lemonpress.batches import are_in_batches, ask_in_batches
-from lemonpress.chat import Chat, Message, Question
+from lemonpress.asking.answers import Answers, ask_stored
+from lemonpress.asking.batch_api import BatchApi
+from lemonpress.asking.batches import are_in_batches, ask_in_batches
+from lemonpress.asking.chat import Chat, Message, Question
+from lemonpress.asking.spending import Budget, Estimate, Prices, Spending, estimate
 from lemonpress.home import home
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, SentenceSettings, Task
 from lemonpress.rows import SENTENCES
 from lemonpress.sentences import press
-from lemonpress.spending import Budget, Estimate, Prices, Spending, estimate
 from lemonpress.teachers.answers_text import read_answer
 from lemonpress.teachers.rewriting import messages_for, schema_for, sentences_row
 

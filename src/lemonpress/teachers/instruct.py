@@ -11,9 +11,9 @@ import pyarrow as pa
 from lemonpress.errors import UserError
 from lemonpress.recipes import RewritingSettings, Task
 from lemonpress.rows import SENTENCES
-from lemonpress.students.decode import decode_tokens
 from lemonpress.teachers.answers_text import Answer, read_answer
 from lemonpress.teachers.causal_lm import CausalTeacher, end_tokens, seeded_noise
+from lemonpress.teachers.decode import decode_tokens
 from lemonpress.teachers.rewriting import messages_for, sentences_row
 
 ROWS = 96

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from lemonpress import chat_errors
-from lemonpress.chat_protocol import Answer, NoProtocolError, send
+from lemonpress.asking import errors
+from lemonpress.asking.protocol import Answer, NoProtocolError, send
+from lemonpress.asking.rate_limits import Gate, spent_pause, told_pause
 from lemonpress.errors import UserError
-from lemonpress.rate_limits import Gate, spent_pause, told_pause
 
 _TRIES = 6
 _FIRST_PAUSE = 1.0  # seconds, doubled after each try
@@ -237,7 +237,7 @@ class Chat:
             if like is not None:
                 hello = replace(hello, temperature=like.temperature, top_p=like.top_p)
             self.reply(hello)
-        except chat_errors.UnknownModelError as error:
+        except errors.UnknownModelError as error:
             some = f": {', '.join(names[:5])}" if names else ""
             raise UserError(f"{error}{some}") from None
 
@@ -246,7 +246,7 @@ class Chat:
 
         Args:
             question: What to ask.
-            lacks: What the server turned out not to know, by `chat_errors.too_much`, besides what `learn` was told.
+            lacks: What the server turned out not to know, by `errors.too_much`, besides what `learn` was told.
         """
         payload = self._payload(question, 0, self._state.lacks.union(lacks))
         kept = {name: value for name, value in payload.items() if not name.startswith("stream")}
@@ -279,7 +279,7 @@ class Chat:
             except UserError:
                 raise
             except Exception as error:
-                self._state.met = self._state.met or chat_errors.status_of(error) is not None
+                self._state.met = self._state.met or errors.status_of(error) is not None
                 self._bear(error, tries, stop)
                 continue
             self._state.met = True
@@ -298,12 +298,12 @@ class Chat:
             try:
                 answer = send(self._client(), payload)
             except NoProtocolError:
-                raise chat_errors.web_page(self.base_url) from None
+                raise errors.web_page(self.base_url) from None
             except Exception as error:
-                self._state.met = self._state.met or chat_errors.status_of(error) is not None
-                if chat_errors.is_filtered(error):
+                self._state.met = self._state.met or errors.status_of(error) is not None
+                if errors.is_filtered(error):
                     return filtered(question.n - first)
-                lacking = chat_errors.too_much(error, payload)
+                lacking = errors.too_much(error, payload)
                 if lacking is not None:
                     lacks |= {lacking}
                     continue
@@ -314,7 +314,7 @@ class Chat:
 
     def _bear(self, error: Exception, tries: "_Tries", stop: threading.Event) -> None:
         """Wait until a request that failed may be made again; or raise what a person must mend."""
-        if chat_errors.is_absent(error):
+        if errors.is_absent(error):
             if not self._state.met:
                 raise UserError(f"{self.base_url}: no server answers; start one or give another base_url") from None
             self._await_server(tries, stop)
@@ -323,11 +323,11 @@ class Chat:
             raise UserError(
                 f"{self.base_url}: cannot be sent a text with half a character ({error.reason}); mend it"
             ) from None
-        if not chat_errors.may_pass(error):
-            if chat_errors.status_of(error) is None:
+        if not errors.may_pass(error):
+            if errors.status_of(error) is None:
                 raise error
-            raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
-        told = told_pause(chat_errors.headers_of(error))
+            raise errors.explain(error, self.base_url, self.model, self.api_key) from None
+        told = told_pause(errors.headers_of(error))
         if told:
             tries.paused += max(1.0, told)  # a server that always says "soon" is not asked for ever
             if tries.paused > _LONGEST_PAUSE:
@@ -336,10 +336,10 @@ class Chat:
             return
         tries.failures += 1
         if tries.failures == _TRIES:
-            at_last = chat_errors.line(error, self.api_key)
+            at_last = errors.line(error, self.api_key)
             raise UserError(f"{self.base_url}: failed {_TRIES} times, at last with: {at_last}") from None
         pause = self.first_pause * 2 ** (tries.failures - 1) * random.uniform(0.5, 1.5)
-        if chat_errors.status_of(error) == 429:
+        if errors.status_of(error) == 429:
             self._state.gate.shut(pause)
         else:
             stop.wait(pause)
@@ -414,7 +414,7 @@ class Chat:
                     )
                 except (httpx2.InvalidURL, ValueError) as error:
                     raise UserError(
-                        f"{self.base_url}: is no address ({chat_errors.line(error, self.api_key)}); "
+                        f"{self.base_url}: is no address ({errors.line(error, self.api_key)}); "
                         "write one as http://localhost:8000/v1"
                     ) from None
             return self._state.client
@@ -427,8 +427,8 @@ class Chat:
         except UserError:
             raise
         except Exception as error:
-            if chat_errors.status_of(error) in (401, 403):
-                raise chat_errors.explain(error, self.base_url, self.model, self.api_key) from None
+            if errors.status_of(error) in (401, 403):
+                raise errors.explain(error, self.base_url, self.model, self.api_key) from None
             return []  # the question that follows says what is wrong
 
 

@@ -13,25 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from batch_server import BatchServer, serving_batches
+
 from chat_server import Sent, serving
-from lemonpress import batches
-from lemonpress.answers import Answers, ask_stored
-from lemonpress.batches import are_in_batches, ask_in_batches
-from lemonpress.chat import Message, Question
+from lemonpress.asking import batches
+from lemonpress.asking.answers import Answers, ask_stored
+from lemonpress.asking.batches import are_in_batches, ask_in_batches
+from lemonpress.asking.chat import Message, Question
+from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.errors import UserError
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings
-from lemonpress.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.teachers.chat_api import Limit, open_teacher, rewriting_question
 from one_line import one_line
 
 ASKER = """
 import sys
 from pathlib import Path
-from lemonpress import batches
-from lemonpress.answers import Answers
-from lemonpress.chat import Chat, Message, Question
+from lemonpress.asking import batches
+from lemonpress.asking.answers import Answers
+from lemonpress.asking.chat import Chat, Message, Question
 batches.MOST_REQUESTS, batches._TOGETHER = 7, 2
 first, last = map(int, sys.argv[3:])
 questions = [Question((Message("user", f"Question {n}"),), max_tokens=8) for n in range(first, last)]

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from lemonpress import chat_errors
-from lemonpress.chat import Chat, Question, filtered
-from lemonpress.chat_protocol import Answer, read_body
+from lemonpress.asking import errors
+from lemonpress.asking.chat import Chat, Question, filtered
+from lemonpress.asking.protocol import Answer, read_body
 from lemonpress.errors import UserError
 
 _NAME = "lemonpress"  # of our entry in the metadata of a batch
@@ -104,11 +104,11 @@ class BatchApi:
             try:
                 return do(client)
             except Exception as error:
-                if chat_errors.status_of(error) not in _NO_API:
+                if errors.status_of(error) not in _NO_API:
                     raise
                 if absent is None:
                     raise self._no_api() from None
-                raise absent(chat_errors.line(error, self._chat.api_key)) from None
+                raise absent(errors.line(error, self._chat.api_key)) from None
 
         return self._chat.persistently(guarded)
 
@@ -168,7 +168,7 @@ def read_result(row: dict[str, Any], question: Question) -> Answer:
             response.status_code, json=response.body or line.error, request=httpx2.Request("POST", "http://batch")
         )
         error = openai.APIStatusError("a line of a batch", response=content, body=response.body)
-        if chat_errors.is_filtered(error):
+        if errors.is_filtered(error):
             return filtered(question.n)
         raise error
     if response is None or line.error:

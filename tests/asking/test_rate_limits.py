@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from lemonpress.rate_limits import spent_pause, told_pause
+from lemonpress.asking.rate_limits import spent_pause, told_pause
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chat_server import Answer, Sent, Server, serving
-from lemonpress.chat import Chat, Message, Question, Reply, StoppedError
+from lemonpress.asking.chat import Chat, Message, Question, Reply, StoppedError
 from lemonpress.errors import UserError
 from one_line import one_line
 

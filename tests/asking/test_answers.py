@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 
 from chat_server import Sent, Server, serving
-from lemonpress.answers import Answers, ask_stored
-from lemonpress.chat import Message, Question, Reply
+from lemonpress.asking.answers import Answers, ask_stored
+from lemonpress.asking.chat import Message, Question, Reply
+from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.errors import UserError
-from lemonpress.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from one_line import one_line
 
 ASKER = """
 import sys
 from pathlib import Path
-from lemonpress.answers import Answers, ask_stored
-from lemonpress.chat import Chat, Message, Question
+from lemonpress.asking.answers import Answers, ask_stored
+from lemonpress.asking.chat import Chat, Message, Question
 questions = [Question((Message("user", f"Question {n}"),), max_tokens=8) for n in range(int(sys.argv[3]))]
 with Answers(Path(sys.argv[2])) as answers:
     for question, reply in ask_stored(Chat(sys.argv[1], "m"), answers, questions, workers=4):

@@ -15,9 +15,9 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from lemonpress.chat import Chat, Question, Reply, StoppedError
+from lemonpress.asking.chat import Chat, Question, Reply, StoppedError
+from lemonpress.asking.spending import Budget, Spending, Used, used_by
 from lemonpress.errors import UserError
-from lemonpress.spending import Budget, Spending, Used, used_by
 
 _PATIENCE = 60.0  # seconds to wait while another process writes
 _LOOK = 0.2  # seconds between two looks whether another process has the answer

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lemonpress.chat import Chat
+from lemonpress.asking.chat import Chat
 from lemonpress.errors import UserError
 from lemonpress.output import write_whole
 

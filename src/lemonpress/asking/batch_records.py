@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from lemonpress.answers import Answers
+from lemonpress.asking.answers import Answers
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS batches (batch TEXT PRIMARY KEY, server TEXT NOT NULL, file TEXT, id TEXT, "

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lemonpress.chat import Message, Question, Reply
+from lemonpress.asking.chat import Message, Question, Reply
+from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, estimate, used_by, worst_case
 from lemonpress.errors import UserError
-from lemonpress.spending import Budget, BudgetError, Prices, Spending, Used, estimate, used_by, worst_case
 from one_line import one_line
 
 QUESTION = Question((Message("user", "Hi"),), max_tokens=10)

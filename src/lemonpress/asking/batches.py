@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from lemonpress import chat_errors
-from lemonpress.answers import Answers
-from lemonpress.batch_api import BatchApi, GoneError, parse_line, read_result
-from lemonpress.batch_records import Record, Records
-from lemonpress.chat import Chat, Question, Reply
-from lemonpress.chat_protocol import Answer
+from lemonpress.asking import errors
+from lemonpress.asking.answers import Answers
+from lemonpress.asking.batch_api import BatchApi, GoneError, parse_line, read_result
+from lemonpress.asking.batch_records import Record, Records
+from lemonpress.asking.chat import Chat, Question, Reply
+from lemonpress.asking.protocol import Answer
+from lemonpress.asking.spending import Budget, Spending, used_by
 from lemonpress.errors import UserError
-from lemonpress.spending import Budget, Spending, used_by
 
 MOST_REQUESTS = 50_000  # of a batch
 MOST_BYTES = 190_000_000  # of its file; OpenAI takes 200 MB
@@ -267,7 +267,7 @@ class _Run:
         if batch.seen.status != "failed":
             return None
         said = [error.message for error in (batch.seen.errors and batch.seen.errors.data) or [] if error.message]
-        why = chat_errors.line(ValueError(said[0] if said else "it does not say why"), self.chat.api_key)
+        why = errors.line(ValueError(said[0] if said else "it does not say why"), self.chat.api_key)
         return UserError(f"{self.chat.base_url}: refuses a batch of {len(batch.questions):,} questions: {why}")
 
     def _download(self, batch: _Batch, file: str) -> None:
@@ -295,11 +295,11 @@ class _Run:
                 answer = read_result(row, question)
             except Exception as error:
                 lacks = self.lacks.setdefault(key, set())
-                lacking = chat_errors.too_much(error, self.chat.body(question, lacks))
+                lacking = errors.too_much(error, self.chat.body(question, lacks))
                 lacks |= {lacking} if lacking else set()
-                if not lacking and batch.lacks == self.chat.lacks and not chat_errors.may_pass(error):
+                if not lacking and batch.lacks == self.chat.lacks and not errors.may_pass(error):
                     self.final.add(key)
-                self.reasons[key] = chat_errors.line(error, self.chat.api_key)
+                self.reasons[key] = errors.line(error, self.chat.api_key)
                 continue
             self.chat.learn(self.lacks.get(key, ()))
             if len(answer.choices) < question.n:
