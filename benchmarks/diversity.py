@@ -21,8 +21,9 @@ from lemonpress.critics.judging import candidate_pairs
 from lemonpress.critics.scores import Tables
 from lemonpress.engine.store import sole_run
 from lemonpress.pairs import Index
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.recipes import DiversitySettings, TeacherContexts, add_recipe_arguments, recipe_from_arguments
+from lemonpress.runs import Run
 
 _METHODS = ("components", "cliques")
 

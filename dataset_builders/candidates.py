@@ -23,7 +23,7 @@ from lemonpress.home import run_folder
 from lemonpress.recipes import Recipe, SourceSentences, add_recipe_arguments, recipe_from_arguments
 
 if TYPE_CHECKING:
-    from lemonpress.pressing import Pool
+    from lemonpress.pools import Pool
 
 
 def main() -> int:
@@ -37,7 +37,8 @@ def main() -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
-    from lemonpress.pressing import Run, press
+    from lemonpress.pressing import press
+    from lemonpress.runs import Run
 
     recipe = recipe_from_arguments(args)
     if not any(isinstance(pool, SourceSentences) for pool in recipe.contexts.values()):

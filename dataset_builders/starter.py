@@ -27,7 +27,8 @@ def main() -> int:
 
 
 def _press(args: argparse.Namespace) -> int:
-    from lemonpress.pressing import Run, press
+    from lemonpress.pressing import press
+    from lemonpress.runs import Run
 
     recipe = recipe_from_arguments(args)
     fed = {name: pool for name, pool in recipe.contexts.items() if not isinstance(pool, TeacherContexts)}

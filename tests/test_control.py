@@ -14,10 +14,11 @@ from lemonpress.building import build_corpus
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import running
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.publishing import release_corpus
 from lemonpress.recipes import load_recipe
 from lemonpress.rows import CONTROL
+from lemonpress.runs import Run
 from lemonpress.syntax.parsers import find_parser
 from lemonpress.syntax.trees import parse_brackets
 from one_line import one_line

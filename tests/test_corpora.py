@@ -20,9 +20,12 @@ from lemonpress.corpora import SPLITS, Corpus, assemble, split_of
 from lemonpress.engine.store import Output, Shard, Stage, Store
 from lemonpress.errors import UserError
 from lemonpress.personal_data import KINDS
-from lemonpress.pressing import Pool, Run, press, score
+from lemonpress.pools import Pool
+from lemonpress.pressing import press
 from lemonpress.recipes import DeduplicationSettings, load_recipe
 from lemonpress.rows import JUDGED, RAW, REJECTED, SENTENCES, content_id, corpus_schema
+from lemonpress.runs import Run
+from lemonpress.scoring import score
 from one_line import one_line
 
 SCHEMA = corpus_schema([("toy", "a number")])

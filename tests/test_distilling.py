@@ -12,8 +12,10 @@ from lemonpress.building import Built, build_corpus
 from lemonpress.corpora import split_of
 from lemonpress.distilling import Distillation, distil, train_student
 from lemonpress.errors import UserError
-from lemonpress.pressing import Pool, Run, press
+from lemonpress.pools import Pool
+from lemonpress.pressing import press
 from lemonpress.recipes.load import check
+from lemonpress.runs import Run
 from lemonpress.students.train import Base, Training
 from one_line import one_line
 

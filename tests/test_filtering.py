@@ -8,8 +8,9 @@ import pytest
 
 from lemonpress.building import build_corpus
 from lemonpress.errors import UserError
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
 from one_line import one_line
 
 RECIPE = """

@@ -10,9 +10,10 @@ from lemonpress.evaluation.report import from_json
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import running
 from lemonpress.measuring import measure_corpus
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.publishing import release_corpus
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
 
 RECIPE = """
 name: measured

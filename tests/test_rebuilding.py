@@ -21,13 +21,14 @@ from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import LocalHub, running
 from lemonpress.hub.provenance import provenance
 from lemonpress.hub.release import release
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.publishing import CORPUS_SECTIONS, release_corpus
 from lemonpress.rebuilding.compare import compare_tables
 from lemonpress.rebuilding.origin import open_release
 from lemonpress.rebuilding.plan import environment_changes, plan
 from lemonpress.recipes import Recipe
 from lemonpress.recipes.load import check
+from lemonpress.runs import Run
 from lemonpress.sources import Model
 from one_line import one_line
 

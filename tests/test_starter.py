@@ -8,8 +8,10 @@ import pytest
 
 from lemonpress.assets import asset
 from lemonpress.building import build_corpus
-from lemonpress.pressing import Run, judge, press
+from lemonpress.pressing import press
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
+from lemonpress.scoring import judge
 
 DEMO = "dataset_builders/recipes/demo.yaml"
 

@@ -30,8 +30,9 @@ def _rounds(args: argparse.Namespace) -> int:
     from lemonpress.distilling import distil, train_student
     from lemonpress.hub.destination import destination
     from lemonpress.pipeline import preflight, publish_rounds, publish_student_base, require_rows
-    from lemonpress.pressing import Run, press
+    from lemonpress.pressing import press
     from lemonpress.publishing import collect, release_corpus
+    from lemonpress.runs import Run
 
     recipe = recipe_from_arguments(args)
     if recipe.student is None or recipe.self_distillation is None:

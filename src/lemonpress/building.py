@@ -7,8 +7,10 @@ from pathlib import Path
 from lemonpress.corpora import Corpus, assemble
 from lemonpress.engine.store import Shard
 from lemonpress.funnel import Step, merge
-from lemonpress.pressing import Pool, Run, judge, readings
+from lemonpress.pools import Pool, readings
 from lemonpress.rows import corpus_schema
+from lemonpress.runs import Run
+from lemonpress.scoring import judge
 
 
 @dataclass(frozen=True)

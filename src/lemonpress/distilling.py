@@ -13,8 +13,10 @@ from lemonpress.critics import build_diversity
 from lemonpress.engine.store import Shard
 from lemonpress.errors import UserError
 from lemonpress.funnel import Step
-from lemonpress.pressing import Pool, Run, judge, readings, score
+from lemonpress.pools import Pool, readings
 from lemonpress.recipes import DiversitySettings, StudentSettings, StudentTask, Task, digest
+from lemonpress.runs import Run
+from lemonpress.scoring import judge, score
 from lemonpress.sources import file_digest
 from lemonpress.students.self_distill import accepted as accepted_sources
 from lemonpress.students.self_distill import fresh_sentences, press_candidates, training_rows

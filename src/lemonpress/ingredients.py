@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lemonpress.critics.judging import Panel
 from lemonpress.licences import Combined, Part, combine
-from lemonpress.pressing import Run
 from lemonpress.recipes import PairRows, SourceSentences, TeacherContexts, digest
+from lemonpress.runs import Run
 from lemonpress.source_sentences import NAMED
 from lemonpress.sources import Model
 

@@ -15,8 +15,8 @@ from lemonpress.evaluation.corpus_measures import Measures
 from lemonpress.evaluation.corpus_rows import Pairs
 from lemonpress.evaluation.report import FORMAT, Report, ReportSettings, corpus_report, from_json, to_json
 from lemonpress.metrics.similarity import load_sentence_encoder
-from lemonpress.pressing import Run
 from lemonpress.reading import Rows, batch_rows
+from lemonpress.runs import Run
 from lemonpress.sources import file_digest
 
 _SAMPLE = 500  # pairs: enough for a card, and some ten seconds of the packaged models

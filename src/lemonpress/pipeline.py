@@ -24,11 +24,13 @@ from lemonpress.hub.destination import Destination
 from lemonpress.hub.reader import read_in_fresh_process
 from lemonpress.hub.release import Release
 from lemonpress.ingredients import corpus_licence, student_licence
-from lemonpress.pressing import Pool, Run, press
+from lemonpress.pools import Pool
+from lemonpress.pressing import press
 from lemonpress.publishing import collect, release_corpus, release_round
 from lemonpress.publishing_students import Bases, publish_base, release_student, resolve_base, training_facts
 from lemonpress.recipes import BenchmarkSettings, Recipe, Task
 from lemonpress.recipes.evaluation import BenchmarkChoice, CopyInput, DecodingSettings, InstructModel
+from lemonpress.runs import Run
 from lemonpress.sources import Model
 from lemonpress.students import contract as contracts
 from lemonpress.students.prompts import prompt

@@ -39,9 +39,9 @@ from lemonpress.ingredients import (
 from lemonpress.licences import Part, combine
 from lemonpress.measuring import measure_corpus
 from lemonpress.packages import PACKAGES
-from lemonpress.pressing import Run
 from lemonpress.recipes import DatasetContexts, FileContexts, PairRows, Recipe, SourceSentences, Task, TeacherContexts
 from lemonpress.rows import CONTROL, RAW, REJECTED, describe
+from lemonpress.runs import Run
 from lemonpress.sources import Model
 from lemonpress.teachers.rewriting import default_prompt
 

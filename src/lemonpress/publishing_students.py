@@ -16,8 +16,8 @@ from lemonpress.hub.staging import release_folder
 from lemonpress.ingredients import critic_models, licences_of, student_licence, student_parts, teacher_of
 from lemonpress.licences import Combined, Part, combine
 from lemonpress.packages import PACKAGES
-from lemonpress.pressing import Run
 from lemonpress.publishing import link, notes_on, shown, staged
+from lemonpress.runs import Run
 from lemonpress.sources import Model, resolve
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract

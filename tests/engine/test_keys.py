@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lemonpress.pressing import Run, judge, press
+from lemonpress.pressing import press
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
+from lemonpress.scoring import judge
 
 RECIPE = """
 name: toy

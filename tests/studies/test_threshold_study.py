@@ -13,8 +13,9 @@ from lemonpress.errors import UserError
 from lemonpress.metrics.bleu import self_bleu
 from lemonpress.metrics.similarity import SentenceEncoder, Vectors
 from lemonpress.nli.judged import JudgedPair
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
 from lemonpress.studies.thresholds import Level, Sweep, study
 from one_line import one_line
 

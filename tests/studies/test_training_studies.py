@@ -18,10 +18,10 @@ from lemonpress.evaluation.judges import Judges
 from lemonpress.evaluation.results import Result
 from lemonpress.evaluation.systems import student_system
 from lemonpress.metrics.rouge import rouge_l
-from lemonpress.pressing import Run
 from lemonpress.recipes import PairRows, Recipe, load_recipe
 from lemonpress.recipes.evaluation import BenchmarkChoice, DecodingSettings
 from lemonpress.recipes.load import check
+from lemonpress.runs import Run
 from lemonpress.students.generate import Student
 from lemonpress.students.train import Base
 from lemonpress.studies import ablation, decoding, lora_rank, noise

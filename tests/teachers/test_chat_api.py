@@ -20,9 +20,10 @@ from lemonpress.commands.build import build_program
 from lemonpress.errors import UserError
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import running
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.publishing import describe_contexts, release_corpus
 from lemonpress.recipes import load_recipe
+from lemonpress.runs import Run
 from lemonpress.teachers.chat_api import Limit
 
 SENTENCES = [f"The council of town {number} closed {number + 2} schools last year." for number in range(12)]

@@ -10,9 +10,10 @@ from lemonpress.building import build_corpus
 from lemonpress.errors import UserError
 from lemonpress.ingredients import corpus_licence
 from lemonpress.packages import PACKAGES
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.recipes import RewritingSettings, load_recipe
 from lemonpress.rows import CONTEXTS
+from lemonpress.runs import Run
 from lemonpress.sources import resolve
 from lemonpress.teachers.instruct import InstructTeacher
 from lemonpress.weights import ordinary_folder

@@ -19,9 +19,10 @@ from lemonpress.asking.chat import Reply
 from lemonpress.asking.spending import Used
 from lemonpress.errors import UserError
 from lemonpress.home import home as home_folder
-from lemonpress.pressing import Run, press
+from lemonpress.pressing import press
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, load_recipe
 from lemonpress.rows import CONTEXTS
+from lemonpress.runs import Run
 from lemonpress.sources import resolve
 from lemonpress.teachers.chat_api import ChatTeacher, Limit, open_teacher, rewriting_question
 from lemonpress.weights import ordinary_folder

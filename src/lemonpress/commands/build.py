@@ -41,8 +41,9 @@ def _build(task: Task | None, args: argparse.Namespace) -> int:
     from lemonpress.building import build_corpus
     from lemonpress.hub.destination import destination
     from lemonpress.ingredients import corpus_licence
-    from lemonpress.pressing import Run, press
+    from lemonpress.pressing import press
     from lemonpress.publishing import collect, release_corpus
+    from lemonpress.runs import Run
 
     if args.dry_run and not args.release:
         raise UserError("--dry-run goes with --release")

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     from lemonpress.hub.destination import destination
     from lemonpress.pipeline import benchmark_text, held_out_sentences, preflight, read_back, walk
-    from lemonpress.pressing import Run
+    from lemonpress.runs import Run
 
     opened = Run.open(recipe, limit_from_arguments(args, recipe))
     preflight(opened)

@@ -79,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
     """
     from lemonpress.building import build_corpus
     from lemonpress.engine.store import sole_run
-    from lemonpress.pressing import Run, press
+    from lemonpress.pressing import press
     from lemonpress.rebuilding.compare import check_output, compare, copy_tables, first_change, worst
     from lemonpress.rebuilding.origin import open_release
     from lemonpress.rebuilding.plan import check_ingredients, environment_changes, plan
+    from lemonpress.runs import Run
 
     inputs, models = _named("--input", args.inputs), _named("--model", args.models)
     if args.output is not None:

@@ -41,6 +41,11 @@ class Shard:
     digest: str
     stats: Mapping[str, Any]
 
+    @property
+    def rows(self) -> int:
+        """Contexts, sentences or groups in it, where its stage counts them."""
+        return int(self.stats["rows"])
+
     def table(self, name: str) -> pa.Table:
         """Read one of its tables."""
         return pq.read_table(self.folder / f"{name}.parquet")

@@ -9,7 +9,6 @@ from lemonpress.assets import find_file
 from lemonpress.errors import UserError
 from lemonpress.hub.provenance import provenance
 from lemonpress.ingredients import corpus_models, inputs_of
-from lemonpress.pressing import Run
 from lemonpress.rebuilding.origin import FILE, Origin, StatedEnvironment, StatedInput, StatedModel, made_by
 from lemonpress.recipes import (
     ChatTeacherSettings,
@@ -23,6 +22,7 @@ from lemonpress.recipes import (
 )
 from lemonpress.recipes.base import Section
 from lemonpress.recipes.load import check
+from lemonpress.runs import Run
 
 _ABSENT = "absent"
 _Named = TypeVar("_Named", bound=Section)

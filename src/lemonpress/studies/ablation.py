@@ -15,10 +15,13 @@ from lemonpress.errors import UserError
 from lemonpress.evaluation.results import Result
 from lemonpress.markdown import literal
 from lemonpress.pipeline import require_rows
-from lemonpress.pressing import Pool, Run, press, score
+from lemonpress.pools import Pool
+from lemonpress.pressing import press
 from lemonpress.recipes import CorpusSettings, DeduplicationSettings, LengthSettings, PairRows, Recipe
 from lemonpress.recipes.evaluation import BenchmarkChoice
 from lemonpress.rows import PAIRED
+from lemonpress.runs import Run
+from lemonpress.scoring import score
 from lemonpress.students.train import Base, Training
 from lemonpress.studies.variants import Trial, Variant, compare, study_text, with_training_rows
 

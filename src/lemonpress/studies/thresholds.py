@@ -24,9 +24,10 @@ from lemonpress.nli.measures import intervals, share
 from lemonpress.nli.rows import ENTAILMENT
 from lemonpress.pairs import Index
 from lemonpress.pairs import Shard as Sentences
-from lemonpress.pressing import Run, panel_key, press
+from lemonpress.pressing import press
 from lemonpress.recipes import CriticSettings, Recipe, critic_name
 from lemonpress.recipes.load import check_section
+from lemonpress.runs import Run, panel_key
 from lemonpress.studies.report import as_json, pooled
 
 FIELDS = ("min", "max", "below")

@@ -8,7 +8,7 @@ from lemonpress.markdown import table as markdown_table
 from lemonpress.metrics import bleu, diversity, rouge, similarity
 from lemonpress.metrics.similarity import SentenceEncoder
 from lemonpress.nli.judged import BENCHMARK, JudgedPair
-from lemonpress.pressing import panel_key
+from lemonpress.runs import panel_key
 from lemonpress.studies.report import cell
 from lemonpress.studies.thresholds import Level, Sweep, Verdicts
 

@@ -25,10 +25,12 @@ from lemonpress.home import home
 from lemonpress.markdown import literal
 from lemonpress.markdown import table as markdown_table
 from lemonpress.pipeline import require_rows
-from lemonpress.pressing import Pool, Run, press
+from lemonpress.pools import Pool
+from lemonpress.pressing import press
 from lemonpress.recipes import Recipe
 from lemonpress.recipes.evaluation import BenchmarkChoice, DecodingSettings
 from lemonpress.recipes.judges import JudgeSettings
+from lemonpress.runs import Run
 from lemonpress.students.datasets import write_rows
 from lemonpress.students.train import Training
 
