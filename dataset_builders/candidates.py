@@ -20,6 +20,7 @@ from lemonpress.console import run_program
 from lemonpress.engine.store import sole_run
 from lemonpress.errors import UserError
 from lemonpress.home import run_folder
+from lemonpress.output import write_whole
 from lemonpress.recipes import Recipe, SourceSentences, add_recipe_arguments, recipe_from_arguments
 
 if TYPE_CHECKING:
@@ -37,19 +38,23 @@ def main() -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
-    from lemonpress.pressing import press
+    from lemonpress.pressing import write
     from lemonpress.runs import Run
 
     recipe = recipe_from_arguments(args)
-    if not any(isinstance(pool, SourceSentences) for pool in recipe.contexts.values()):
+    rewritten = {name: pool for name, pool in recipe.contexts.items() if isinstance(pool, SourceSentences)}
+    if not rewritten:
         raise UserError(f"{args.config}: no pool is of sentences to rewrite; add one with source: sentences")
     if not args.output.name.endswith((".jsonl", ".jsonl.gz")):
         raise UserError(f"--output {args.output}: is neither .jsonl nor .jsonl.gz; name it so")
+    if not args.output.absolute().parent.is_dir():
+        raise UserError(f"--output {args.output}: there is no folder {args.output.parent}; make it first")
+    recipe = recipe.model_copy(update={"contexts": rewritten})
     with sole_run(run_folder(recipe.name)):
-        pools = press(Run.open(recipe, limit_from_arguments(args, recipe)))
+        pools = write(Run.open(recipe, limit_from_arguments(args, recipe)))
     rows = list(_rows(recipe, pools))
     content = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows).encode()
-    args.output.write_bytes(gzip.compress(content, mtime=0) if args.output.suffix == ".gz" else content)
+    write_whole(args.output, gzip.compress(content, mtime=0) if args.output.suffix == ".gz" else content)
     print(f"{sum(len(row.rewritings) for row in rows):,} rewritings of {len(rows):,} requests in {args.output}")
     return 0
 

@@ -3,7 +3,7 @@
 python dataset_builders/seqkd.py --help
 python dataset_builders/seqkd.py --set 'teacher={model: Qwen/Qwen2.5-1.5B-Instruct}'
 python dataset_builders/seqkd.py --set teacher.base_url=http://localhost:8000/v1 --set teacher.model=my-model
-python dataset_builders/seqkd.py --budget 5 --release
+python dataset_builders/seqkd.py --set 'teacher.dollars_per_million=[0.15, 0.6]' --budget 5 --release
 
 The key of a server comes from OPENAI_API_KEY. Every answer of one is kept in LEMONPRESS_HOME/answers.sqlite the moment
 it comes: a run that stops goes on where it was, and no question is paid twice.

@@ -44,7 +44,7 @@ def build_corpus(run: Run, name: str, pools: Sequence[Pool]) -> Built:
     pools = [pool for pool in pools if pool.serves(name)]
     verdicts = [judge(run, name, pool.sentences, pool.scores, pool.pairing) for pool in pools]
     shards = [shard for verdict in verdicts for shard in verdict.shards]
-    sampled = [shard for pool in pools if pool.pairing == "pool" for shard in pool.sentences]
+    sampled = [shard for pool in pools if pool.pairing != "given" for shard in pool.sentences]
     raw = sampled if run.recipe.corpora[name].raw else []
     corpus = assemble_corpus(run, name, shards, run.folder / "corpora" / name, raw=raw)
     steps, reasons = readings(pools)

@@ -89,11 +89,11 @@ def whole_folder(folder: Path, check: Callable[[Path], None]) -> Iterator[Path]:
             scratch.rmdir()
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text in place of a file, whole or not at all."""
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file in place of another, whole or not at all."""
     draft = file.with_name(_draft(file.name))
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

@@ -35,8 +35,12 @@ SENTENCES = _schema(
 RAW = _schema(
     ("context_id", pa.string(), "16 hexadecimal digits from the context's text; none is in two splits"),
     ("domain", pa.string(), "domain of the context"),
-    ("context", pa.string(), "text that the teacher continued"),
-    ("sentences", pa.list_(pa.string()), "distinct next sentences before any critic, in order of first appearance"),
+    ("context", pa.string(), "text that the teacher continued, or sentence that it rewrote"),
+    (
+        "sentences",
+        pa.list_(pa.string()),
+        "distinct sentences that it wrote, before any critic, in order of first appearance; first the one to rewrite",
+    ),
     ("counts", pa.list_(pa.int32()), "samples that gave each sentence"),
 )
 

@@ -25,6 +25,7 @@ from lemonpress.publishing import describe_contexts, release_corpus
 from lemonpress.recipes import load_recipe
 from lemonpress.runs import Run
 from lemonpress.teachers.chat_api import Limit
+from one_line import one_line
 
 SENTENCES = [f"The council of town {number} closed {number + 2} schools last year." for number in range(12)]
 MAYOR, SNOW = "The mayor spoke to the press on Monday.", "Heavy snow fell on the town all night."
@@ -39,7 +40,7 @@ corpora:
   kept:
     task: paraphrase
     holdout: 0
-    rewriting: {{n: 3}}
+    {rewriting}
     critics:
       - {{critic: numbers}}
       - {{critic: length}}
@@ -67,7 +68,10 @@ def opened(tmp_path: Path, server: Server, source: str = "sentences", limit: Lim
     more = ", licence: cc0-1.0" if source == "sentences" else ""
     file, recipe = tmp_path / "town.txt", tmp_path / "recipe.yaml"
     file.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
-    recipe.write_text(RECIPE.format(url=server.url, file=file, source=source, more=more), encoding="utf-8")
+    asked = "rewriting: {n: 3}" if source == "sentences" else ""
+    recipe.write_text(
+        RECIPE.format(url=server.url, file=file, source=source, more=more, rewriting=asked), encoding="utf-8"
+    )
     return Run.open(load_recipe(recipe), limit or Limit())
 
 
@@ -230,3 +234,25 @@ corpora:
     built = build_corpus(run, "filtered", press(run))
     assert sum(built.corpus.rows.values()) == len(SENTENCES)
     assert "which `judge-32b` wrote" in describe_contexts(run)
+
+
+def test_a_teacher_that_never_answers_is_not_asked_on(tmp_path: Path, home: Path) -> None:
+    with serving(lambda number, body: Sent(texts=("<think>The user wants",), finish="length")) as server:
+        run = opened(tmp_path, server)
+        run = Run.open(run.recipe.model_copy(update={"shard_size": 8}))
+        with pytest.raises(
+            UserError, match=r"none of 8 answers of judge-32b holds a rewriting \(8 cut off\)"
+        ) as refused:
+            press(run)
+        one_line(refused)
+        assert len(asked(server)) < 2 * len(SENTENCES)
+
+
+def test_raw_rewritings_are_published_on_request(tmp_path: Path, home: Path) -> None:
+    with serving(lambda number, body: (200, rewrite(body))) as server:
+        recipe = opened(tmp_path, server).recipe
+        kept = recipe.corpora["kept"].model_copy(update={"raw": True})
+        run = Run.open(recipe.model_copy(update={"corpora": {"kept": kept}}))
+        corpus = build_corpus(run, "kept", press(run)).corpus
+    rows = [row for split, count in corpus.raw.items() if count for row in corpus.read(split, "raw").to_pylist()]
+    assert {row["context"] for row in rows} == {row["sentences"][0] for row in rows} == set(SENTENCES)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from lemonpress.assets import asset
 from lemonpress.errors import UserError
 from lemonpress.recipes.schema import Recipe
+from lemonpress.recipes.teachers import ChatTeacherSettings, TeacherSettings
 
 _Section = TypeVar("_Section", bound=BaseModel)
 
@@ -156,14 +157,21 @@ def _position(node: list[Any], part: str, item: str) -> int:
     raise UserError(f"--set {item}: no item '{part}'; there are: {', '.join(names) or len(node)}")
 
 
+_TEACHERS: dict[str, type[BaseModel]] = {"causal": TeacherSettings, "chat": ChatTeacherSettings}
+"""By the tags of their union."""
+
+
 def _explain(error: ValidationError, section: type[BaseModel]) -> str:
     """The first problem in one line, the nearest known key named; a misspelt key comes before the one it left out."""
     problems = error.errors(include_url=False)
     problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     location = [str(part) for part in problem["loc"]]
+    teacher = _TEACHERS.get(location[1]) if location[:1] == ["teacher"] and len(location) > 1 else None
+    if teacher is not None:
+        del location[1]  # which kind it is, a recipe says by its keys
     where = ".".join(location) or "recipe"
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(location[:-1], section)
+        known = sorted(teacher.model_fields) if teacher else _fields_at(location[:-1], section)
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
         return f"unknown key '{where}'; {hint}"

@@ -183,7 +183,8 @@ class CorpusSettings(Section):
     raw: bool = Field(
         False,
         exclude_if=lambda value: not value,
-        description="also publish each context with its next sentences, as they were before any critic",
+        description="also publish each context with its next sentences, or each sentence with its rewritings, as they "
+        "were before any critic",
     )
 
     @model_validator(mode="after")
@@ -381,6 +382,10 @@ class Recipe(Section):
         for name, pool in self.contexts.items():
             if isinstance(pool, TeacherContexts) and isinstance(self.teacher, ChatTeacherSettings):
                 raise ValueError(f"contexts.{name} is sampled by a model on this machine; read contexts from a file")
+        if not any(isinstance(pool, SourceSentences) for pool in self.contexts.values()):
+            for name, corpus in self.corpora.items():
+                if corpus.rewriting != RewritingSettings():
+                    raise ValueError(f"corpora.{name}.rewriting: no pool is of sentences to rewrite; remove it")
         return self
 
     @property
