@@ -31,11 +31,10 @@ from lemonpress.sources import Model, resolve
 from lemonpress.syntax.parsers import Parser, find_parser
 from lemonpress.teachers.causal_lm import CausalTeacher
 from lemonpress.teachers.chat_api import Limit
-from lemonpress.teachers.instruct import InstructTeacher
+from lemonpress.teachers.instruct import InstructTeacher, check_instruct
 from lemonpress.weights import check_causal, ordinary_folder
 
-SERVED = "served"
-"""In place of the commit of a model behind a server, which names none."""
+_SERVED = "served"  # in place of the commit of a model behind a server, which names none
 _NO_LIMIT = Limit()
 
 
@@ -74,10 +73,14 @@ class Run:
         """
         teacher = None
         if isinstance(recipe.teacher, ChatTeacherSettings):
-            teacher = Model(recipe.teacher.model, SERVED, Path(), recipe.teacher.licence)
+            commit = ":".join(filter(None, (_SERVED, recipe.teacher.revision)))
+            teacher = Model(recipe.teacher.model, commit, Path(), recipe.teacher.licence)
         elif recipe.teacher is not None:
             teacher = resolve(recipe.teacher.model, recipe.teacher.revision, where="teacher.model")
             check_causal(teacher, "teacher.model")
+            if any(isinstance(pool, SourceSentences) for pool in recipe.contexts.values()):
+                for corpus in recipe.corpora.values():
+                    check_instruct(teacher, corpus.rewriting, corpus.task)
             teacher = replace(teacher, licence=recipe.teacher.licence or teacher.licence)
         panels = {name: _panel(name, corpus) for name, corpus in recipe.corpora.items()}
         parsers = {name: _parser(name, corpus.control) for name, corpus in recipe.corpora.items() if corpus.control}

@@ -144,6 +144,75 @@ def test_a_run_that_is_interrupted_stores_what_is_under_way(server: Server, tmp_
     assert len(stored) < 60
 
 
+def test_further_interrupts_do_not_cut_short_the_wait_for_what_is_under_way(server: Server, tmp_path: Path) -> None:
+    server.answer = lambda count, body: Sent(("Fine",), pause=0 if count <= 4 else 2.0)
+    process = _start(server, tmp_path / "answers.sqlite", 60)
+    while len(server.asked) < 8:
+        assert process.poll() is None
+        time.sleep(0.01)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.4)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    stored, claimed = _in_file(tmp_path / "answers.sqlite")
+    assert (len(stored), len(server.asked), claimed) == (8, 8, set())
+    assert [line for line in err.splitlines() if line.startswith("waiting for")] == [
+        "waiting for 4 answers under way, to be stored; whoever kills this program may pay them twice"
+    ]
+
+
+def test_the_file_stays_open_until_what_is_under_way_is_stored(server: Server, tmp_path: Path) -> None:
+    server.answer = lambda count, body: Sent(("Fine",), pause=0 if count == 1 else 0.3)
+    file = tmp_path / "answers.sqlite"
+    with Answers(file) as answers:
+        replies = ask_stored(server.chat(), answers, map(question, range(20)), workers=4)
+        next(replies)
+        while len(server.asked) < 5:
+            time.sleep(0.01)
+        # Whoever takes the replies stops here, as by an interrupt, whose traceback holds them.
+    with Answers(file) as answers:
+        assert answers.used("judge-32b").requests == len(server.asked) < 20
+    replies.close()  # type: ignore[attr-defined]
+
+
+def test_what_a_killed_run_had_under_way_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "answers.sqlite"
+    Answers(file).close()
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.executemany("INSERT INTO asking VALUES (?, 'killed', 1.0)", [("a",), ("b",)])
+    connection.close()
+    for _ in range(2):
+        Answers(file).close()
+    told = "2 answers were under way when a run was killed; the server may have been paid\n"
+    assert capsys.readouterr().err == told
+
+
+def test_the_wait_for_another_process_is_told_once(
+    server: Server, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = [question(number) for number in range(3)]
+    keys = [one.key("judge-32b") for one in questions]
+    with Answers(answers.path) as other, ThreadPoolExecutor(1) as pool, other.claimed_ahead(keys) as claimed:
+        texts = pool.submit(_texts, server, answers, questions)
+        time.sleep(0.5)
+        assert not texts.done()
+        reply = Reply(("Theirs",), ("stop",), 1, 1, "m")
+        other.put_all("judge-32b", {key: (reply, Used(1, 1, 1)) for key in claimed}, time.time())
+        assert texts.result() == ["Theirs"] * 3
+    told = capsys.readouterr().err.splitlines()
+    assert told.count(f"{answers.path}: another process asks the same; waiting for its answers") == 1
+
+
+def test_what_identifies_weights_keeps_answers_apart(server: Server, answers: Answers) -> None:
+    for identity in (None, "judge-32b@new", "judge-32b"):
+        list(ask_stored(server.chat(identity=identity), answers, [question(1)], workers=1))
+    assert len(server.asked) == 2
+    assert [body["model"] for body in server.asked] == ["judge-32b"] * 2
+    assert answers.used("judge-32b") == answers.used("judge-32b@new") == Used(1, 2, 4)
+
+
 def test_two_processes_share_the_work_and_its_answers(server: Server, tmp_path: Path) -> None:
     server.answer = lambda count, body: Sent((f"Answer to {_asked(body)}",), pause=0.05)
     processes = [_start(server, tmp_path / "answers.sqlite", 40) for _ in range(2)]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from batch_server import BatchServer, serving_batches
 from chat_server import Sent, serving
 from lemonpress.asking import batches
 from lemonpress.asking.answers import Answers, ask_stored
-from lemonpress.asking.batches import are_in_batches, ask_in_batches
+from lemonpress.asking.batches import are_in_batches, ask_in_batches, fetch_from_batches
 from lemonpress.asking.chat import Message, Question
 from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.errors import UserError
@@ -413,6 +414,91 @@ def test_choices_that_a_server_leaves_out_are_asked_for_one_by_one(server: Batch
     assert _once_each(server, questions)
 
 
+def test_choices_that_are_refused_lose_no_others(server: BatchServer, answers: Answers) -> None:
+    def answer(count: int, body: dict[str, Any]) -> Sent:
+        if _asked(body) == "Question 17" and body["seed"] != 1:
+            return Sent(status=400, body='{"error": {"message": "No such sentence"}}')
+        return Sent((f"Answer to {_asked(body)}",), pause=0.02)
+
+    good, server.answer = server.answer, answer
+    questions = [question(number, n=3, seed=1) for number in range(20)]
+    with pytest.raises(UserError, match="No such sentence") as error:
+        _texts(server, answers, questions)
+    one_line(error)
+    assert answers.used("judge-32b").requests == 19
+    asked, server.answer = len(server.asked), good
+    assert _texts(server, answers, questions) == TEXTS
+    assert [_asked(body) for body in server.asked[asked:]] == ["Question 17"] * 2
+    assert _once_each(server, questions)
+    assert not are_in_batches(server.chat(), answers, questions)
+
+
+def test_choices_that_are_refused_again_and_again_are_given_up_for_now(server: BatchServer, answers: Answers) -> None:
+    good = server.answer
+    server.answer = lambda count, body: good(count, body) if "n" in body else (401, "no")
+    questions = [question(number, n=2, seed=1) for number in range(60)]
+    with pytest.raises(UserError, match="refuses the key"):
+        _texts(server, answers, questions)
+    assert len(server.asked) < 30
+    server.answer = good
+    assert len(_texts(server, answers, questions)) == 60
+    assert _once_each(server, questions)
+
+
+def test_a_batch_that_is_gone_is_made_anew_where_the_server_still_shows_others_of_ours(
+    server: BatchServer, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.lasts = 60.0
+    chat = server.chat()
+    with _interrupting(server), pytest.raises(KeyboardInterrupt):
+        _texts(server, answers, QUESTIONS)
+    gone = server.batches.pop("batch-0")
+    server.batches["another"] = {**gone, "id": "another", "metadata": None, "input_file_id": "file-x"}
+    with pytest.raises(UserError, match="knows nothing of batch batch-0 any more, with 20 questions, nor") as error:
+        _texts(server, answers, QUESTIONS)
+    assert "set the OPENAI_API_KEY that it was made with, or batch: false" in one_line(error)
+    server.lasts = 0.0
+    more = [question(number) for number in range(20, 22)]
+    _texts(server, answers, more)
+    capsys.readouterr()
+    assert _texts(server, answers, QUESTIONS) == TEXTS
+    told = f"{server.url}: knows nothing of batch batch-0 any more, with 20 questions; they are asked again"
+    assert told in capsys.readouterr().err.splitlines()
+    assert not are_in_batches(chat, answers, QUESTIONS)
+
+
+@contextmanager
+def _interrupting(server: BatchServer) -> Iterator[None]:
+    """Interrupts when a batch is first looked at."""
+
+    def relay(call: str, sent: Sent) -> Sent:
+        if call == CALLS[2]:
+            server.relay = lambda call, sent: sent
+            os.kill(os.getpid(), signal.SIGINT)
+        return sent
+
+    server.relay = relay
+    yield
+
+
+def test_without_batches_what_they_hold_is_fetched_and_not_paid_twice(server: BatchServer, answers: Answers) -> None:
+    server.lasts, chat = 60.0, server.chat()
+    with _interrupting(server), pytest.raises(KeyboardInterrupt):
+        _texts(server, answers, QUESTIONS[:15])
+    with pytest.raises(
+        UserError, match="15 of the questions are in a batch that is under way; set batch: tr"
+    ) as error:
+        fetch_from_batches(chat, answers, QUESTIONS)
+    one_line(error)
+    fetch_from_batches(chat, answers, QUESTIONS[15:])
+    server.batches["batch-0"]["until"] = 0.0
+    budget = Budget(Spending())
+    fetch_from_batches(chat, answers, QUESTIONS, budget)
+    assert budget.spending.used == answers.used("judge-32b") == Used(15, 30, 60)
+    assert [reply.texts[0] for _, reply in ask_stored(chat, answers, QUESTIONS, workers=2)] == TEXTS
+    assert (len(server.asked), len(server.batches)) == (5, 1)
+
+
 def test_a_budget_lets_through_what_fits_and_then_stops(server: BatchServer, answers: Answers) -> None:
     prices, questions = Prices(1e6, 1e6), QUESTIONS[10:]  # a dollar a token, and equally long
     most = worst_case(questions[0]).tokens
@@ -496,6 +582,14 @@ def test_a_teacher_asks_ahead_and_then_finds_its_answers(home: Path) -> None:
             assert list(map(len, server.lines)) == [4]
             assert teacher.estimate(questions) is None
             teacher.ask_ahead(questions)
+            more = [*questions, question(99)]
+            server.lasts = 60.0
+            with _interrupting(server), pytest.raises(KeyboardInterrupt):
+                teacher.ask_ahead(more)
+        with open_teacher(batch.model_copy(update={"batch": False}), Limit()) as teacher:
+            with pytest.raises(UserError, match="1 of the questions are in a batch that is under way"):
+                teacher.estimate(more)
+            assert len(server.asked) == 8
     # The server is gone.
     with open_teacher(batch, Limit()) as teacher:
         teacher.ask_ahead(questions)
@@ -512,4 +606,21 @@ def test_a_teacher_without_batches_finds_out_before_it_asks(home: Path) -> None:
 def test_batches_and_streams_exclude_each_other_and_old_recipes_stay_equal() -> None:
     with pytest.raises(ValueError, match="batch: true goes without stream: true"):
         ChatTeacherSettings(base_url="http://localhost/v1", model="m", batch=True, stream=True)
-    assert "batch" not in ChatTeacherSettings(base_url="http://localhost/v1", model="m").model_dump()
+    plain = ChatTeacherSettings(base_url="http://localhost/v1", model="m").model_dump()
+    assert not {"batch", "revision"} & plain.keys()
+
+
+def test_a_teacher_of_another_revision_has_answers_and_spending_of_its_own(home: Path) -> None:
+    with serving(lambda count, body: (200, f"Answer {count}.")) as server:
+        for revision, asked in ((None, 1), ("2026-02", 2), (None, 2)):
+            settings = ChatTeacherSettings(base_url=server.url, model="m", revision=revision)
+            with open_teacher(settings, Limit()) as teacher:
+                list(ask_stored(teacher.chat, teacher.answers, QUESTIONS[:1], workers=1))
+                assert teacher.answers.used("m" if revision is None else "m@2026-02").requests == 1
+            assert len(server.asked) == asked
+
+
+def test_prices_are_numbers_from_0_on() -> None:
+    for prices in ((-1.0, 0.6), (0.1, -0.6), (float("inf"), 1.0)):
+        with pytest.raises(ValueError, match="dollars_per_million"):
+            ChatTeacherSettings(base_url="http://localhost/v1", model="m", dollars_per_million=prices)

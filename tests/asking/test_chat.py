@@ -177,9 +177,12 @@ def test_addresses_and_keys_that_are_none() -> None:
     with pytest.raises(UserError, match="no server answers") as error:
         Chat("http://127.0.0.1:9/v1", "m").check()
     one_line(error)
-    with pytest.raises(UserError, match="is no address") as error:
-        Chat("http://localhost:port/v1", "m").reply(HELLO)
-    one_line(error)
+    for address in ("http://localhost:port/v1", "http://one..two/v1", f"http://{'a' * 64}.org/v1", "http:///v1"):
+        with pytest.raises(UserError, match="is no address of a server; write one as http://localhost") as error:
+            Chat(address, "m")
+        one_line(error)
+    for address in ("http://[::1]:8000/v1", "https://bücher.example/v1"):
+        assert Chat(address, "m").base_url == address
     with pytest.raises(UserError, match="OPENAI_API_KEY: holds characters that no key has") as error:
         Chat("http://127.0.0.1:9/v1", "m", "sk-secret\n")
     assert "secret" not in one_line(error)

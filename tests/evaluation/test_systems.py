@@ -318,6 +318,12 @@ def test_answers_of_a_server_are_kept_as_they_come(home: Path) -> None:
     assert len({*texts}) == len({*seen}) == 5
 
 
+def test_servers_that_call_their_models_the_same_are_told_apart(home: Path) -> None:
+    with serving(lambda count, body: (200, "One.")) as first, serving(lambda count, body: (200, "Two.")) as second:
+        systems = [system(system="chat", base_url=server.url, model="default") for server in (first, second)]
+        assert [write(one).texts for one in systems] == [["One.", "One."], ["Two.", "Two."]]
+
+
 def test_a_student_refuses_what_it_was_not_trained_on(tiny_causal: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_causal, tmp_path / "student")
     contracts.write(Contract(tasks=("paraphrase",)), folder)

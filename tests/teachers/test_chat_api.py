@@ -256,3 +256,15 @@ def test_raw_rewritings_are_published_on_request(tmp_path: Path, home: Path) -> 
         corpus = build_corpus(run, "kept", press(run)).corpus
     rows = [row for split, count in corpus.raw.items() if count for row in corpus.read(split, "raw").to_pylist()]
     assert {row["context"] for row in rows} == {row["sentences"][0] for row in rows} == set(SENTENCES)
+
+
+def test_other_weights_under_one_name_are_asked_anew(tmp_path: Path, home: Path) -> None:
+    with serving(lambda number, body: (200, rewrite(body))) as server:
+        run = opened(tmp_path, server)
+        first = press(run)
+        teacher = run.recipe.teacher.model_copy(update={"revision": "q8"})
+        again = press(Run.open(run.recipe.model_copy(update={"teacher": teacher})))
+        assert len(asked(server)) == 2 * len(set(asked(server))) == 4 * len(SENTENCES)
+    # Equal rows are equal shards, under other keys.
+    folders = [[shard.folder for shard in pools[0].sentences] for pools in (first, again)]
+    assert not set(folders[0]) & set(folders[1])

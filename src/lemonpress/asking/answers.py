@@ -2,14 +2,16 @@
 
 import json
 import sqlite3
+import sys
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from lemonpress.asking.chat import Chat, Question, Reply, StoppedError
 from lemonpress.asking.spending import Budget, Spending, Used, used_by
+from lemonpress.asking.workers import Workers
 from lemonpress.errors import UserError
 
 _PATIENCE = 60.0  # seconds to wait while another process writes
@@ -38,7 +41,8 @@ class Answers:
     """A SQLite file of replies by `Question.key`, for threads and for processes of one machine.
 
     A question is claimed before it is asked, so that nobody else asks it meanwhile. Claims of a process that was
-    killed are given up and counted: those answers may have been paid and never arrived. Use it as a context manager.
+    killed are given up, counted and told on stderr: those answers may have been paid and never arrived. Use it as a
+    context manager.
 
     Args:
         path: The file; it is made, with its folder, where it is missing.
@@ -53,6 +57,7 @@ class Answers:
         self._alive = FileLock(self._lock_of(self._owner), thread_local=False)
         self._reading, self._writing, self._queue = threading.Lock(), threading.Lock(), threading.Lock()
         self._waiting: list[_Row] = []
+        self._workers: list[Workers] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -74,12 +79,33 @@ class Answers:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the object cannot be used any more."""
-        with self._writing, self._reading:
-            self._writer.close()
-            self._reader.close()
-        self._lock_of(self._owner).unlink(missing_ok=True)
-        self._alive.release()
+        """Close the file, once its `workers` have ended; the object cannot be used any more."""
+        try:
+            for workers in self._workers:
+                workers.end()
+        finally:
+            with self._writing, self._reading:
+                self._writer.close()
+                self._reader.close()
+            self._lock_of(self._owner).unlink(missing_ok=True)
+            self._alive.release()
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[Workers]:
+        """Threads that store here what they ask.
+
+        At the end of the block, and before the file is closed, what is under way is waited for, whatever interrupts.
+
+        Args:
+            count: Of the threads.
+        """
+        workers = Workers(count)
+        self._workers.append(workers)
+        try:
+            yield workers
+        finally:
+            workers.end()
+            self._workers.remove(workers)
 
     def get(self, key: str) -> Reply | None:
         """The stored reply; None where there is none."""
@@ -91,7 +117,7 @@ class Answers:
         return int(self.read("SELECT count(*) FROM lost")[0][0])
 
     def used(self, model: str) -> Used:
-        """What all stored answers of a model used, by the name that it was asked under."""
+        """What all stored answers of a model used, by what identifies it (`Chat.weights`)."""
         sums = "count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)"
         return Used(*map(int, self.read(f"SELECT {sums} FROM answers WHERE model = ?", model)[0]))
 
@@ -143,7 +169,7 @@ class Answers:
 
         Args:
             key: Of the question, which was claimed.
-            model: The name that it was asked under.
+            model: What identifies the model (`Chat.weights`).
             reply: Whatever came, a refusal too.
             used: The tokens that it counts for.
             since: When it was asked, in seconds since 1970.
@@ -231,12 +257,16 @@ class Answers:
             for file in self.path.parent.iterdir()
             if file.name.startswith(f"{self.path.name}-") and file.name.endswith(".lock")
         }
+        lost = 0
         for owner in owners - {self._owner}:
             if self._is_dead(owner):
-                self._writer.execute(
+                lost += self._writer.execute(
                     "INSERT INTO lost SELECT key, since FROM asking WHERE owner = ? AND since <> ?", (owner, _FETCHED)
-                )
+                ).rowcount
                 self._writer.execute("DELETE FROM asking WHERE owner = ?", (owner,))
+        if lost:
+            under_way = "1 answer was" if lost == 1 else f"{lost} answers were"
+            print(f"{under_way} under way when a run was killed; the server may have been paid", file=sys.stderr)
 
 
 def ask_stored(
@@ -253,7 +283,8 @@ def ask_stored(
     """Ask what is not stored yet, with a bar of tokens, cost and time left; each answer is stored as it comes.
 
     Equal questions are asked once; give them seeds where each wants an answer of its own. A question that another
-    process asks is waited for. When it stops, for whatever reason, answers that are under way are still stored.
+    process asks is waited for. When it stops, for whatever reason, answers that are under way are still stored;
+    further interrupts do not change that.
 
     Args:
         chat: The model.
@@ -274,10 +305,8 @@ def ask_stored(
     """
     from tqdm import tqdm
 
-    asker = _Asker(chat, answers, budget or Budget(Spending()))
     window: deque[tuple[Question, str, Future[Reply]]] = deque()
     under_way: dict[str, Future[Reply]] = {}
-    pool = ThreadPoolExecutor(workers)
 
     def oldest() -> tuple[Question, Reply]:
         question, key, future = window.popleft()
@@ -287,29 +316,34 @@ def ask_stored(
         bar.update()
         return question, reply
 
-    try:
-        with tqdm(total=total, desc=f"  {label}", unit=unit, leave=False, disable=None) as bar:
-            for question in questions:
-                key = question.key(chat.model)
-                future = under_way.get(key) or asker.known(key) or pool.submit(asker.ask, question, key)
-                under_way[key] = future
-                window.append((question, key, future))
-                while window and (len(window) >= _AHEAD * workers or window[0][2].done()):
-                    yield oldest()
-            while window:
+    with (
+        answers.workers(workers) as threads,
+        tqdm(total=total, desc=f"  {label}", unit=unit, leave=False, disable=None) as bar,
+    ):
+        asker = _Asker(chat, answers, budget or Budget(Spending()), threads.stop)
+        for question in questions:
+            key = chat.key(question)
+            future = under_way.get(key) or asker.known(key) or threads.submit(partial(asker.ask, question, key))
+            under_way[key] = future
+            window.append((question, key, future))
+            while window and (len(window) >= _AHEAD * workers or window[0][2].done()):
                 yield oldest()
-    finally:
-        asker.stop.set()
-        pool.shutdown(cancel_futures=True)
+        while window:
+            yield oldest()
+
+
+def tell_waiting(answers: Answers) -> None:
+    """Say on stderr that answers of another process are waited for."""
+    print(f"{answers.path}: another process asks the same; waiting for its answers", file=sys.stderr)
 
 
 class _Asker:
     """What the workers of a run share."""
 
-    def __init__(self, chat: Chat, answers: Answers, budget: Budget) -> None:
-        self.chat, self.answers, self.budget = chat, answers, budget
-        self.stop = threading.Event()
+    def __init__(self, chat: Chat, answers: Answers, budget: Budget, stop: threading.Event) -> None:
+        self.chat, self.answers, self.budget, self.stop = chat, answers, budget, stop
         self._first_error: BaseException | None = None
+        self._untold = threading.Lock()  # held from when it was told that another process is waited for
 
     def known(self, key: str) -> Future[Reply] | None:
         reply = self.answers.get(key)
@@ -325,6 +359,8 @@ class _Asker:
                 reply = self.answers.get(key) or self._ask_if_free(question, key)
                 if reply is not None:
                     return reply
+                if self._untold.acquire(blocking=False):
+                    tell_waiting(self.answers)
                 self.stop.wait(_LOOK)
             raise StoppedError
         except StoppedError:
@@ -348,7 +384,7 @@ class _Asker:
             reply = self.chat.reply(question, self.stop)
             used = used_by(question, reply)
             settle(used)
-            self.answers.put(key, self.chat.model, reply, used, since)
+            self.answers.put(key, self.chat.weights, reply, used, since)
             return reply
 
 

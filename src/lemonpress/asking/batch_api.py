@@ -1,7 +1,7 @@
 """The calls of a server's batch API, each made again where it may pass, and the reading of results."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -44,6 +44,10 @@ class BatchApi:
         One that was refused counts as none.
         """
         return self._call(lambda client: self._found(client, name, file))
+
+    def lists(self, identities: Collection[str]) -> bool:
+        """Whether any of some batches is among the recent ones, by the server's names of them."""
+        return self._call(lambda client: any(batch.id in identities for batch in self._recent(client)))
 
     def retrieve(self, identity: str, absent: type[Exception]) -> Any:
         """A batch.
@@ -113,17 +117,21 @@ class BatchApi:
         return self._chat.persistently(guarded)
 
     def _found(self, client: Any, name: str, file: str | None) -> Any:
+        for batch in self._recent(client):
+            ours = (batch.metadata or {}).get(_NAME) == name or (file is not None and batch.input_file_id == file)
+            if ours and batch.status != "failed":
+                return batch
+        return None
+
+    def _recent(self, client: Any) -> Iterator[Any]:
+        """Newest first."""
         after = None
         for _ in range(_RECENT // _PAGE):
             page = self._page(client, _PAGE, after)
-            for batch in page.data:
-                ours = (batch.metadata or {}).get(_NAME) == name or (file is not None and batch.input_file_id == file)
-                if ours and batch.status != "failed":
-                    return batch
+            yield from page.data
             if not page.data or not page.has_more:
                 break
             after = page.data[-1].id
-        return None
 
     def _page(self, client: Any, size: int, after: str | None = None) -> Any:
         raw = client.batches.with_raw_response.list(limit=size, **({} if after is None else {"after": after}))

@@ -61,6 +61,11 @@ class Records:
                 found[Record(*row)] = wanted
         return found
 
+    def ids(self) -> set[str]:
+        """The server's names of all batches that were ever created."""
+        rows = self._answers.read("SELECT id FROM batches WHERE server = ? AND id IS NOT NULL", self._server)
+        return {identity for (identity,) in rows}
+
     def name_for(self, keys: Iterable[str]) -> str:
         """Of the next batch of exactly these questions: the same wherever and whenever it is intended."""
         content = "\n".join(sorted(keys))

@@ -4,16 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from lemonpress.asking import errors
-from lemonpress.asking.answers import Answers
+from lemonpress.asking.answers import Answers, tell_waiting
 from lemonpress.asking.batch_api import BatchApi, GoneError, parse_line, read_result
 from lemonpress.asking.batch_records import Record, Records
-from lemonpress.asking.chat import Chat, Question, Reply
+from lemonpress.asking.chat import Chat, Question, Reply, StoppedError
 from lemonpress.asking.protocol import Answer
 from lemonpress.asking.spending import Budget, Spending, used_by
 from lemonpress.errors import UserError
@@ -24,6 +25,7 @@ _TIMES = 3  # that a question is put into a batch
 _SETTLING = 5.0  # seconds within which a server knows everywhere what it was told
 _TOGETHER = 500  # answers that are stored together
 _WORKERS = 8  # for choices that are asked without a batch
+_IN_A_ROW = 8  # failures of these after which no more are asked for
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
@@ -85,7 +87,7 @@ def ask_in_batches(
         UserError: The server has no batches or refuses one, questions stay without an answer, or the file fails.
         BudgetError: Not all questions fit the budget; those that do are answered.
     """
-    asked = [(question, question.key(chat.model)) for question in questions]
+    asked = [(question, chat.key(question)) for question in questions]
     missing = {key: question for question, key in asked if answers.get(key) is None}
     if missing:
         _Run(chat, answers, budget or Budget(Spending()), label, poll).answer(missing)
@@ -97,13 +99,32 @@ def ask_in_batches(
 
 def are_in_batches(chat: Chat, answers: Answers, questions: Iterable[Question]) -> bool:
     """Whether any of some questions is in a batch whose results are not stored yet."""
-    return bool(Records(answers, chat.base_url).holding({question.key(chat.model) for question in questions}))
+    return bool(Records(answers, chat.base_url).holding({chat.key(question) for question in questions}))
+
+
+def fetch_from_batches(
+    chat: Chat, answers: Answers, questions: Iterable[Question], budget: Budget | None = None
+) -> None:
+    """Store what batches that ended hold for questions that are now to be asked without a batch.
+
+    Args:
+        chat: The model.
+        answers: Where its answers are kept.
+        questions: Those that will be asked.
+        budget: Told of what these answers used; None where nobody counts.
+
+    Raises:
+        UserError: Some are in a batch that is under way; or as for `ask_in_batches`.
+    """
+    missing = {chat.key(question): question for question in questions}
+    missing = {key: question for key, question in missing.items() if answers.get(key) is None}
+    _Run(chat, answers, budget or Budget(Spending())).fetch(missing)
 
 
 class _Run:
-    """One run of `ask_in_batches`."""
+    """One run of `ask_in_batches`, or of `fetch_from_batches`."""
 
-    def __init__(self, chat: Chat, answers: Answers, budget: Budget, label: str, poll: float) -> None:
+    def __init__(self, chat: Chat, answers: Answers, budget: Budget, label: str = "", poll: float = _SETTLING) -> None:
         self.chat, self.answers, self.budget, self.label, self.poll = chat, answers, budget, label, poll
         self.settling = min(_SETTLING, poll)
         self.api, self.records = BatchApi(chat), Records(answers, chat.base_url)
@@ -115,13 +136,17 @@ class _Run:
 
     def answer(self, missing: dict[str, Question]) -> None:
         """Return when all are stored."""
+        told = False
         try:
             while missing:
                 with self.answers.claimed_ahead(missing) as claimed:
                     self._answer_claimed({key: missing[key] for key in claimed})
                 missing = {key: question for key, question in missing.items() if self.answers.get(key) is None}
                 if missing and not claimed:
-                    time.sleep(self.poll)  # another process asks them
+                    if not told:
+                        tell_waiting(self.answers)
+                    told = True
+                    time.sleep(self.poll)
         except KeyboardInterrupt:
             if self.running:
                 print(
@@ -129,6 +154,22 @@ class _Run:
                     file=sys.stderr,
                 )
             raise
+
+    def fetch(self, missing: dict[str, Question]) -> None:
+        """Store what batches that ended hold; raise where others are under way."""
+        under_way = 0
+        for batch in self._earlier(missing, pay_again=True):
+            if batch.seen.status not in _ENDED:
+                under_way += len(batch.questions)
+                continue
+            refused = self._taken(batch)
+            if refused is not None:
+                raise refused
+        if under_way:
+            raise UserError(
+                f"{self.chat.base_url}: {under_way:,} of the questions are in a batch that is under way; "
+                "set batch: true to fetch them, or wait"
+            )
 
     def _answer_claimed(self, missing: dict[str, Question]) -> None:
         for _ in range(_TIMES):
@@ -157,12 +198,17 @@ class _Run:
                 f"the first for this: {self.reasons[next(iter(missing))]}; mend that and run again"
             )
 
-    def _earlier(self, missing: Mapping[str, Question]) -> list[_Batch]:
-        """Batches of runs before this one that hold some of the questions."""
+    def _earlier(self, missing: Mapping[str, Question], pay_again: bool = False) -> list[_Batch]:
+        """Batches of runs before this one that hold some of the questions.
+
+        Args:
+            missing: The questions.
+            pay_again: Whether those of a batch that is gone are asked again even where another key might find it.
+        """
         found, left = [], dict(missing)
         for record, keys in self.records.holding(missing).items():
             wanted = {key: left[key] for key in keys if key in left}
-            seen = self._found(record) if wanted else None
+            seen = self._found(record, len(wanted), pay_again) if wanted else None
             if seen is None:
                 continue
             if seen.status == "failed":
@@ -173,13 +219,21 @@ class _Run:
             left = {key: question for key, question in left.items() if key not in wanted}
         return found
 
-    def _found(self, record: Record) -> Any:
+    def _found(self, record: Record, wanted: int, pay_again: bool) -> Any:
         """The batch at the server; None where it was not created, or is no longer there."""
         if record.id is not None:
             try:
                 return self.api.retrieve(record.id, GoneError)
             except GoneError:
-                return None
+                gone = f"{self.chat.base_url}: knows nothing of batch {record.id} any more, with {wanted:,} questions"
+            # With the key of another project a server shows none of ours.
+            if not pay_again and not self.api.lists(self.records.ids()):
+                raise UserError(
+                    f"{gone}, nor of another of ours; set the OPENAI_API_KEY that it was made with, or batch: false "
+                    "to ask and pay for them again"
+                )
+            print(f"{gone}; they are asked again", file=sys.stderr)
+            return None
         seen = self.api.find(record.name, record.file)
         if seen is None and record.file is not None:
             time.sleep(self.settling)
@@ -257,18 +311,37 @@ class _Run:
         for file in (batch.seen.output_file_id, batch.seen.error_file_id):
             if file:
                 self._download(batch, file)
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            whole = pool.map(lambda key: self.chat.completed(batch.questions[key], [batch.short[key]]), batch.short)
-            for key, reply in zip(batch.short, whole, strict=True):
-                self._store(batch, {key: reply})
+        failed = self._completed(batch)
         for key in batch.questions.keys() - self.stored:
             self.reasons.setdefault(key, f"the batch is {batch.seen.status} without it")
-        self.records.settle(batch.name, batch.questions)
-        if batch.seen.status != "failed":
-            return None
+        # The first choices of questions that lack others are paid: the next run finds them in the batch.
+        self.records.settle(batch.name, batch.questions.keys() - (batch.short.keys() - self.stored))
+        if failed is not None or batch.seen.status != "failed":
+            return failed
         said = [error.message for error in (batch.seen.errors and batch.seen.errors.data) or [] if error.message]
         why = errors.line(ValueError(said[0] if said else "it does not say why"), self.chat.api_key)
         return UserError(f"{self.chat.base_url}: refuses a batch of {len(batch.questions):,} questions: {why}")
+
+    def _completed(self, batch: _Batch) -> UserError | None:
+        """Ask for the choices that a batch left out, and store each question that is whole; the first error."""
+        first, in_a_row = None, 0
+        with self.answers.workers(_WORKERS) as workers:
+
+            def complete(key: str) -> None:
+                reply = self.chat.completed(batch.questions[key], [batch.short[key]], workers.stop)
+                self._store(batch, {key: reply})
+
+            for future in as_completed([workers.submit(partial(complete, key)) for key in batch.short]):
+                try:
+                    future.result()
+                    in_a_row = 0
+                except StoppedError:
+                    pass
+                except UserError as error:
+                    first, in_a_row = first or error, in_a_row + 1
+                    if in_a_row == _IN_A_ROW:
+                        workers.stop.set()
+        return first
 
     def _download(self, batch: _Batch, file: str) -> None:
         def take(lines: Iterator[bytes]) -> None:
@@ -310,7 +383,7 @@ class _Run:
 
     def _store(self, batch: _Batch, replies: Mapping[str, Reply]) -> None:
         used = {key: (reply, used_by(batch.questions[key], reply)) for key, reply in replies.items()}
-        self.answers.put_all(self.chat.model, used, batch.seen.created_at or time.time())
+        self.answers.put_all(self.chat.weights, used, batch.seen.created_at or time.time())
         for _, one in used.values():
             self.budget.spending.add(one)
         self.stored |= replies.keys()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from lemonpress.asking import errors
 from lemonpress.asking.protocol import Answer, NoProtocolError, send
@@ -70,7 +71,8 @@ class Question:
             raise ValueError("a question wants an answer of a token or more")
 
     def key(self, model: str) -> str:
-        """What identifies its answers: a SHA-256 of its content and the model's name, in hexadecimal digits."""
+        """What identifies its answers: a SHA-256 of its content and of what identifies the model, in hexadecimal
+        digits."""
         content = {
             "model": model,
             "messages": None if self.messages is None else [[turn.role, turn.content] for turn in self.messages],
@@ -143,6 +145,7 @@ class Chat:
         first_pause: Seconds before the second try of a request; each later pause is about twice as long.
         stream: Whether answers come in pieces, which keeps proxies from cutting off long ones.
         timeout: Seconds without a sign of an answer, or between its pieces, after which it is asked for again.
+        identity: What identifies the weights in keys; the model's name if None.
 
     Raises:
         UserError: The address is none, or the key.
@@ -154,14 +157,24 @@ class Chat:
     first_pause: float = _FIRST_PAUSE
     stream: bool = False
     timeout: float = _TIMEOUT
+    identity: str | None = None
     _state: _State = field(default_factory=_State, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
+        if not self.base_url.startswith(("http://", "https://")) or not _has_host(self.base_url):
             raise UserError(f"{self.base_url}: is no address of a server; write one as http://localhost:8000/v1")
         key = self.api_key or ""
         if not (key.isascii() and key.isprintable()):
             raise UserError("OPENAI_API_KEY: holds characters that no key has; set it anew, without line breaks")
+
+    @property
+    def weights(self) -> str:
+        """What identifies the weights in keys."""
+        return self.identity or self.model
+
+    def key(self, question: Question) -> str:
+        """What identifies the answers of this model to a question."""
+        return question.key(self.weights)
 
     def ask(self, messages: Iterable[Mapping[str, str]], max_tokens: int, temperature: float = 0.0) -> str:
         """The text of one answer; see `reply`.
@@ -435,6 +448,15 @@ class Chat:
 def filtered(choices: int) -> Answer:
     """What stands for answers to a question that a filter of the server refuses."""
     return Answer((("", "content_filter"),) * choices, 0, 0, None, {})
+
+
+def _has_host(url: str) -> bool:
+    """Whether a name can be looked up, and the port is a number."""
+    try:
+        parts = urlsplit(url)
+        return bool((parts.hostname or "").encode("idna")) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _seed(seed: int, first: int) -> int:

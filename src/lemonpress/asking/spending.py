@@ -132,11 +132,6 @@ class Spending:
         return None if self.prices is None else self.prices.cost(self.used)
 
     @property
-    def requests_per_second(self) -> float:
-        """Of this run."""
-        return self._now.requests / max(time.monotonic() - self._start, 1e-9)
-
-    @property
     def tokens_per_second(self) -> float:
         """Written in this run."""
         return self._now.completion_tokens / max(time.monotonic() - self._start, 1e-9)
@@ -161,7 +156,9 @@ class Budget:
 
     def __init__(self, spending: Spending, dollars: float | None = None, tokens: int | None = None) -> None:
         if dollars is not None and spending.prices is None:
-            raise UserError(f"a budget of ${dollars:,.2f}: needs the prices of the model; give them, or tokens")
+            raise UserError(
+                f"a budget of ${dollars:,.2f} needs prices; set teacher.dollars_per_million, or give --token-budget"
+            )
         for value in (dollars, tokens):
             if value is not None and not value >= 0:
                 raise UserError(f"a budget of {value}: is below 0; give 0 or more")

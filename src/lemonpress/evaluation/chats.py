@@ -52,7 +52,9 @@ def _write_instruct(
 def open_chat(name: str, settings: ChatModel) -> System:
     """An instruct model behind a server, which is first asked when it writes."""
     asking = _Asking(settings, f"system {name}")
-    chat = Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"))
+    # Servers often give the same name to different weights, such as "default".
+    identity = f"{settings.model} at {settings.base_url.rstrip('/')}"
+    chat = Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"), identity=identity)
     key = {"system": "chat", "url": settings.base_url, "model": settings.model, "asking": asking.key}
 
     def write(benchmark: Benchmark, decoding: DecodingSettings, tick: Tick) -> Written:

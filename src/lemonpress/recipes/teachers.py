@@ -7,6 +7,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from lemonpress.recipes.base import Section
 
+_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class TeacherSettings(Section):
     """The language model that writes sentences."""
@@ -33,12 +35,19 @@ class ChatTeacherSettings(Section):
 
     base_url: str = Field(pattern=r"^https?://", description="of the server, such as http://localhost:8000/v1")
     model: str = Field(min_length=1, description="the name by which the server knows the model")
+    revision: str | None = Field(
+        None,
+        min_length=1,
+        exclude_if=lambda value: value is None,
+        description="of the weights behind the server, where they change under one name: part of what identifies "
+        "answers and shards",
+    )
     licence: str = Field(
         "unknown", description="of what it writes: an SPDX-like identifier, or terms such as openai-terms"
     )
     workers: int = Field(8, ge=1, le=512, description="requests under way at a time")
     stream: bool = Field(False, description="answers in pieces, which keeps proxies from cutting off long ones")
-    dollars_per_million: tuple[float, float] | None = Field(
+    dollars_per_million: tuple[_Price, _Price] | None = Field(
         None, description="price of a million tokens that are read, and of a million that are written"
     )
     batch: bool = Field(

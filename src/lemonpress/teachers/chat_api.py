@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lemonpress.asking.answers import Answers, ask_stored
 from lemonpress.asking.batch_api import BatchApi
-from lemonpress.asking.batches import are_in_batches, ask_in_batches
+from lemonpress.asking.batches import are_in_batches, ask_in_batches, fetch_from_batches
 from lemonpress.asking.chat import Chat, Message, Question
 from lemonpress.asking.spending import Budget, Estimate, Prices, Spending, estimate
 from lemonpress.home import home
@@ -134,14 +134,21 @@ class ChatTeacher:
     def estimate(self, questions: Sequence[Question]) -> Estimate | None:
         """What all questions will take, from some of them, whose answers are kept; None where those are known.
 
-        The sample is asked without a batch; its prices are taken to be those of the recipe all the same.
+        The sample is asked without a batch; its prices are taken to be those of the recipe all the same. Where all are
+        asked so, what ended batches of earlier runs hold for them is stored first.
 
         Args:
             questions: All of them.
+
+        Raises:
+            UserError: The server refuses or fails, the budget is reached, or some are in a batch that is under way and
+                would be paid twice.
         """
+        if not self.batch:
+            fetch_from_batches(self.chat, self.answers, questions, self.budget)
         chosen = random.Random(len(questions)).sample(range(len(questions)), min(_SAMPLE, len(questions)))
         sample = [questions[at] for at in chosen]
-        if len(sample) < 2 or any(self.answers.get(one.key(self.chat.model)) for one in sample):
+        if len(sample) < 2 or any(self.answers.get(self.chat.key(one)) for one in sample):
             return None
         if self.batch and are_in_batches(self.chat, self.answers, sample):
             return None  # they are paid
@@ -179,14 +186,17 @@ def open_teacher(settings: ChatTeacherSettings, limit: Limit) -> Iterator[ChatTe
         UserError: Dollars are limited and no price is given, or the file cannot be used.
     """
     with Answers(home() / "answers.sqlite") as answers:
+        chat = chat_of(settings)
         prices = Prices(*settings.dollars_per_million) if settings.dollars_per_million else None
-        budget = Budget(Spending(prices, answers.used(settings.model)), limit.dollars, limit.tokens)
-        yield ChatTeacher(chat_of(settings), answers, settings.workers, budget, settings.batch)
+        budget = Budget(Spending(prices, answers.used(chat.weights)), limit.dollars, limit.tokens)
+        yield ChatTeacher(chat, answers, settings.workers, budget, settings.batch)
 
 
 def chat_of(settings: ChatTeacherSettings) -> Chat:
     """The server and model of some settings, with the key of ``OPENAI_API_KEY``."""
-    return Chat(settings.base_url, settings.model, os.environ.get("OPENAI_API_KEY"), stream=settings.stream)
+    identity = None if settings.revision is None else f"{settings.model}@{settings.revision}"
+    key = os.environ.get("OPENAI_API_KEY")
+    return Chat(settings.base_url, settings.model, key, stream=settings.stream, identity=identity)
 
 
 def rewriting_question(settings: RewritingSettings, sentence: str, task: Task, seed: int) -> Question:
