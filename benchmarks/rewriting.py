@@ -67,11 +67,14 @@ def measure(arguments: argparse.Namespace) -> int:
             settings.max_new_tokens,
             settings.temperature,
             settings.top_p,
+            templated=True,
         )
         return sum(len(sample) for samples in tokens for sample in samples)
 
     def generate(batch: list[str]) -> int:
-        inputs = teacher.tokenizer(batch, return_tensors="pt", padding=True, padding_side="left")
+        inputs = teacher.tokenizer(
+            batch, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
+        ).to(plain.device)
         torch.manual_seed(0)
         with torch.inference_mode():
             output = plain.generate(
@@ -85,7 +88,7 @@ def measure(arguments: argparse.Namespace) -> int:
                 eos_token_id=teacher.ends,
                 pad_token_id=teacher.tokenizer.pad_token_id,
             )[:, inputs.input_ids.shape[1] :]
-        ended = torch.isin(output, torch.tensor(teacher.ends)).cumsum(dim=1) > 0
+        ended = torch.isin(output, torch.tensor(teacher.ends, device=plain.device)).cumsum(dim=1) > 0
         return int((~ended).sum())
 
     ways = {"sharing": sharing, "generate": generate}

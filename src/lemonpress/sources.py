@@ -73,7 +73,14 @@ def resolve(reference: str, revision: str | None = None, endpoint: str | None = 
         _refuse_revision(reference, revision, where)
         place = Path(reference).expanduser()
         return _gguf_file(place, where) if place.suffix == ".gguf" else _folder(place, where)
-    return _hub(reference, revision, endpoint, where)
+    if reference.endswith(".gguf"):
+        raise UserError(f"{where}: {reference} is no Hub id; for a file write ./{reference}")
+    try:
+        return _hub(reference, revision, endpoint, where)
+    except UserError as error:
+        if Path(reference).exists():  # a Hub id may be the name of a folder here too
+            raise UserError(f"{error}; for what is on this machine write ./{reference}") from None
+        raise
 
 
 def _refuse_revision(reference: str, revision: str | None, where: str) -> None:
@@ -124,6 +131,8 @@ _CARD = ("README.md", "figures.json", "curves.png")
 
 
 def _folder(folder: Path, where: str) -> Model:
+    if not folder.is_dir():
+        raise UserError(f"{where}: {folder} holds no model (no such folder); give a folder made by save_pretrained")
     if not any((folder / name).is_file() for name in ("config.json", "config.cfg")):
         raise UserError(f"{where}: {folder} holds no model (no config.json); give a folder made by save_pretrained")
     digest = hashlib.sha256()

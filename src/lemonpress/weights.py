@@ -5,7 +5,9 @@ dequantised tensors are therefore copied into a fresh model of the same configur
 """
 
 import shutil
+import struct
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +33,9 @@ def ordinary_folder(model: Model) -> Path:
     Returns:
         Its own folder; for GGUF weights or an adapter a folder under ``home()/weights`` with dequantised or merged
         safetensors, made once.
+
+    Raises:
+        UserError: GGUF weights are damaged, or of a kind that transformers does not know.
     """
     if model.gguf is None and model.base is None:
         return model.folder
@@ -39,7 +44,8 @@ def ordinary_folder(model: Model) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".made-", dir=target.parent))
         try:
-            (_dequantise if model.base is None else merge_adapter)(model, scratch)
+            with bar_if_large(model.folder):
+                (_dequantise if model.base is None else merge_adapter)(model, scratch)
             with suppress(OSError):  # another process was first, with the same bytes
                 scratch.rename(target)
         finally:
@@ -63,7 +69,10 @@ def merge_adapter(model: Model, target: Path) -> None:
     config = AutoConfig.from_pretrained(model.folder)
     # An adapter merged in the half precision that many bases are saved in would lose what it learnt to rounding.
     bare = AutoModelForSequenceClassification.from_pretrained(base, config=config, dtype=torch.float32)
-    PeftModel.from_pretrained(bare, model.folder).merge_and_unload().save_pretrained(target)
+    with warnings.catch_warnings():  # peft asks transformers by an old name
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        adapted = PeftModel.from_pretrained(bare, model.folder)
+    adapted.merge_and_unload().save_pretrained(target)
     AutoTokenizer.from_pretrained(base).save_pretrained(target)
 
 
@@ -92,10 +101,10 @@ def load_model(
 
 @contextmanager
 def bar_if_large(folder: Path) -> Iterator[None]:
-    """No progress bar of transformers' where loading takes no time worth one."""
+    """No progress bar of transformers' where loading, or saving what was loaded, takes no time worth one."""
     from transformers.utils import logging
 
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    size = sum(file.stat().st_size for kind in ("safetensors", "gguf") for file in folder.glob(f"*.{kind}"))
     if size >= _LARGE or not logging.is_progress_bar_enabled():
         yield
         return
@@ -182,8 +191,13 @@ def _dequantise(model: Model, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    packed = AutoModelForCausalLM.from_pretrained(model.folder, gguf_file=model.gguf, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(model.folder, gguf_file=model.gguf)
+    try:
+        packed = AutoModelForCausalLM.from_pretrained(model.folder, gguf_file=model.gguf, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(model.folder, gguf_file=model.gguf)
+    # What the reader of a damaged file, and transformers for architectures and types that it does not know, raise.
+    except (ValueError, LookupError, TypeError, NotImplementedError, EOFError, struct.error) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{model.gguf} cannot be loaded ({reason}); download it again or give another") from None
     config = packed.config
     del config.quantization_config
     config.name_or_path = ""

@@ -1,11 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from lemonpress.errors import UserError
 from lemonpress.students.generate import Student, ZeroShot
 from lemonpress.students.prompts import chat_messages
-from lemonpress.teachers.decode import decode, decode_tokens
+from lemonpress.teachers.decode import beams, decode, decode_tokens
+from one_line import one_line
 
 SOURCES = [
     "The cat met the farmer.",
@@ -58,6 +61,90 @@ def test_prompts_that_begin_alike_are_written_as_each_alone(student: Student, sa
         assert alone == [together[place]]
     twice = decode(student.model, student.tokenizer, [begin, begin], None, student.ends, 16)
     assert twice == decode(student.model, student.tokenizer, [begin], None, student.ends, 16) * 2
+
+
+def untrained(architecture: str, **settings: object) -> Any:
+    """A small model whose every token depends on all that it sees."""
+    import torch
+    import transformers
+
+    sizes = {"vocab_size": 320, "hidden_size": 64, "num_hidden_layers": 2, "pad_token_id": 0, "eos_token_id": 0}
+    config = getattr(transformers, f"{architecture}Config")(**sizes, **settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
+        for weights in model.parameters():
+            if weights.ndim > 1:
+                torch.nn.init.normal_(weights, 0, 0.25)
+    return model
+
+
+HEADS = {"intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("Mistral", {**HEADS, "head_dim": 16, "sliding_window": 16}),
+        ("Mistral", {**HEADS, "head_dim": 16, "sliding_window": 512}),
+        ("Lfm2", {**HEADS, "layer_types": ["conv", "full_attention"]}),
+    ],
+    ids=["past-the-window", "within-the-window", "with-convolutions"],
+)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_windows_and_states_see_what_each_row_alone_shows(
+    student: Student, architecture: str, settings: dict[str, object], samples: int
+) -> None:
+    model = untrained(architecture, **settings)
+    begin = "The dog fed the mayor at noon on 3 May. The cat met the clerk at noon on 9 May."
+    prompts = [f"{begin} The", f"{begin} The farmer left the cat at noon on 12 May. The pilot", f"{begin} The cat"]
+    noise = np.random.default_rng(0).random((len(prompts), samples, 8))
+    noise[0, 0] = 0  # the likeliest tokens, and one row that may end long before the others
+    together = decode_tokens(model, student.tokenizer, prompts, noise, [0, *range(100, 120)], 8, 0.7, 0.5)
+    for place, one in enumerate(prompts):
+        alone = decode_tokens(model, student.tokenizer, [one], noise[[place]], [0, *range(100, 120)], 8, 0.7, 0.5)
+        assert alone == [together[place]]
+    assert len({len(sample) for row in together for sample in row}) > 1 or samples == 1
+
+
+def test_a_model_without_cache_is_refused(student: Student) -> None:
+    model = untrained("Mamba", state_size=4)
+    with pytest.raises(UserError, match="MambaForCausalLM has no cache of keys and values; give another") as error:
+        decode(model, student.tokenizer, SOURCES, None, student.ends, 4)
+    one_line(error)
+
+
+@pytest.fixture
+def templated(tiny_causal: Path) -> Any:
+    """A tokenizer that begins every text as its chat template does."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_causal)
+    begin = (tokenizer.bos_token, tokenizer.bos_token_id)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(f"{begin[0]} $A", special_tokens=[begin])
+    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def test_a_text_by_a_chat_template_begins_once(templated: Any) -> None:
+    model = untrained("Llama", **HEADS)
+    writer = ZeroShot(model, templated, (templated.eos_token_id,))
+    turns = chat_messages("paraphrase", SOURCES[0])
+    asked = templated.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    stock = model.generate(**asked, do_sample=False, max_new_tokens=12)[0, asked.input_ids.shape[1] :]
+    prompt = writer.chat_prompt(turns)
+    ends = [templated.eos_token_id]
+    [[greedy]] = decode_tokens(model, templated, [prompt], None, ends, 12, templated=True)
+    assert greedy == [token for token in stock.tolist() if token not in ends]
+    [[twice]] = decode_tokens(model, templated, [prompt], None, ends, 12)
+    assert twice != greedy
+    assert writer.answer([prompt], greedy=True, max_new_tokens=12) == writer.answer(
+        [prompt], beams=1, max_new_tokens=12
+    )
+    once = beams(model, templated, [prompt], 1, 2, ends, 12, templated=True)
+    assert once != beams(model, templated, [prompt], 1, 2, ends, 12)
 
 
 def test_a_sample_that_no_token_ended_has_as_many_as_were_asked_for(student: Student) -> None:

@@ -62,3 +62,17 @@ def test_decoding_with_a_cache_equals_sdpa(tiny_causal: Path) -> None:
                 found = ours(token, past_key_values=caches[1]).logits
                 torch.testing.assert_close(found, theirs, rtol=1e-4, atol=1e-4)
                 torch.testing.assert_close(found[:, 0], whole[:, position], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["Gemma2", "GptOss"])
+def test_attention_that_sdpa_cannot_do_stays(architecture: str) -> None:
+    import transformers
+
+    sizes = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "head_dim": 8}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "pad_token_id": 0}
+    experts = {"num_local_experts": 2, "num_experts_per_tok": 1} if architecture == "GptOss" else {}
+    config = getattr(transformers, f"{architecture}Config")(**sizes, **heads, **experts)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    before = model.config._attn_implementation
+    use_grouped_attention(model)
+    assert model.config._attn_implementation == before != NAME

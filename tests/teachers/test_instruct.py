@@ -1,7 +1,9 @@
 """An instruct model on this machine as teacher of rewritings."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import Table
@@ -15,7 +17,7 @@ from lemonpress.recipes import RewritingSettings, load_recipe
 from lemonpress.rows import CONTEXTS
 from lemonpress.runs import Run
 from lemonpress.sources import resolve
-from lemonpress.teachers.instruct import InstructTeacher
+from lemonpress.teachers.instruct import InstructTeacher, check_instruct
 from lemonpress.weights import ordinary_folder
 from one_line import one_line
 
@@ -103,3 +105,69 @@ def test_a_model_without_chat_template_is_refused(tiny_causal: Path) -> None:
     with pytest.raises(UserError, match="has no chat template; give an instruct model") as caught:
         InstructTeacher.load(tiny_causal)
     one_line(caught)
+
+
+@pytest.fixture
+def instruct(tiny_causal: Path, tmp_path: Path) -> Any:
+    """Saves the tiny model with a chat template; it takes one."""
+
+    def save(template: str) -> Path:
+        folder = tmp_path / "tiny-instruct"
+        shutil.copytree(tiny_causal, folder)
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+        return folder
+
+    return save
+
+
+SAID = "{% for m in messages %}{{ m.content }}{% endfor %}"
+
+
+def test_a_sentence_too_long_for_the_window_is_refused_before_any_is_asked(instruct: Any) -> None:
+    teacher = InstructTeacher.load(instruct(SAID))
+    done: list[int] = []
+    settings = RewritingSettings(n=1, prompt="{sentence}", max_new_tokens=16)
+    long = " ".join(SENTENCES)
+    assert len(teacher.rewrite(contexts(["The cat."]), settings, "paraphrase", 0, done.append)) == 1
+    with pytest.raises(
+        UserError, match=r"sentence of \d+ tokens .* and 16 new ones .* window of 128; shorten"
+    ) as caught:
+        teacher.rewrite(contexts(["The cat.", long]), settings, "paraphrase", 0, done.append)
+    one_line(caught)
+    assert done == [1]
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "{{ strftime_now('%d %b %Y') }} ",
+        '{%- set format = 1 %}{{ strftime_now( "%d %b %Y" ) }} ',
+        "{%- if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+        "{{ date_string }} ",
+    ],
+    ids=["called", "spaced", "given"],
+)
+def test_a_template_that_prints_the_date_is_the_same_every_day(
+    instruct: Any, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Later":
+            return cls(2031, 1, 1)
+
+    teacher = InstructTeacher.load(instruct(clock + SAID))
+    settings = RewritingSettings(n=1, prompt="{sentence}")
+    today = teacher.prompt(settings, "The cat.", "paraphrase")
+    monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", Later)
+    assert teacher.prompt(settings, "The cat.", "paraphrase") == today == "26 Jul 2024 The cat."
+
+
+def test_a_template_is_tried_before_work(instruct: Any, tiny_causal: Path) -> None:
+    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('System role\nnot supported') }}{% endif %}"
+    model = resolve(str(instruct(refuses + SAID)))
+    check_instruct(model, RewritingSettings(), "summary")
+    with pytest.raises(UserError, match=r"^rewriting\.system: .*refuses it \(System role not supported\)") as caught:
+        check_instruct(model, RewritingSettings(system="Be brief."), "summary")
+    one_line(caught)
+    with pytest.raises(UserError, match="has no chat template; give an instruct model"):
+        check_instruct(resolve(str(tiny_causal)), RewritingSettings(), "summary")

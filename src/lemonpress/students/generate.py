@@ -19,6 +19,7 @@ from lemonpress.students.linear import special_tokens
 from lemonpress.students.prompts import parse, prompt
 from lemonpress.syntax.parsers import Parser
 from lemonpress.teachers.causal_lm import end_tokens, seeded_noise
+from lemonpress.teachers.chat_template import rendered
 from lemonpress.teachers.decode import beams as search
 from lemonpress.teachers.decode import decode
 from lemonpress.weights import language_model_kind, load_model, ordinary_folder
@@ -49,6 +50,11 @@ class Writer:
     tokenizer: Any
     ends: tuple[int, ...]
     contract: Contract = field(default_factory=Contract)
+
+    @property
+    def templated(self) -> bool:
+        """Whether prompts are by a chat template, which writes the special tokens itself."""
+        return False
 
     @classmethod
     def load(
@@ -131,11 +137,21 @@ class Writer:
             places = order[start : start + size]
             batch = [prompts[place] for place in places]
             if beams is not None:
-                texts = search(self.model, self.tokenizer, batch, n, beams, self.ends, max_new_tokens)
+                texts = search(self.model, self.tokenizer, batch, n, beams, self.ends, max_new_tokens, self.templated)
             else:
                 chosen = [labels[place] for place in places]
                 noise = None if greedy else np.stack([seeded_noise(seed, one, n, max_new_tokens) for one in chosen])
-                texts = decode(self.model, self.tokenizer, batch, noise, self.ends, max_new_tokens, temperature, top_p)
+                texts = decode(
+                    self.model,
+                    self.tokenizer,
+                    batch,
+                    noise,
+                    self.ends,
+                    max_new_tokens,
+                    temperature,
+                    top_p,
+                    self.templated,
+                )
             for place, written in zip(places, texts, strict=True):
                 results[place] = [parse(text) for text in written]
             if progress is not None:
@@ -305,11 +321,20 @@ class ZeroShot(Writer):
 
     one_line: ClassVar[bool] = False  # an answer may announce itself on a line of its own
 
+    @property
+    def templated(self) -> bool:
+        """Whether the model has a chat template."""
+        return self.tokenizer.chat_template is not None
+
     def chat_prompt(self, messages: list[dict[str, str]]) -> str:
-        """The turns of a chat as the model reads them; one after the other where it has no chat template."""
-        if self.tokenizer.chat_template is None:
-            return "\n\n".join(message["content"] for message in messages)
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        """The turns of a chat as the model reads them; one after the other where it has no chat template.
+
+        Raises:
+            UserError: The chat template refuses them.
+        """
+        if self.templated:
+            return rendered(self.tokenizer, messages)
+        return "\n\n".join(message["content"] for message in messages)
 
 
 def _label(task: StudentTask, source: str, tree: str | None, words: int | None) -> str:

@@ -56,11 +56,14 @@ def grouped_attention(
 
 
 def use_grouped_attention(model: Any) -> None:
-    """Switch a model to `grouped_attention` where its architecture takes attention functions."""
+    """Switch a model to `grouped_attention` where its architecture takes attention functions and runs SDPA.
+
+    Others need what SDPA cannot do, such as the capped scores of Gemma 2 or the sinks of gpt-oss.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    if not getattr(model, "_supports_attention_backend", False):
+    if not getattr(model, "_supports_attention_backend", False) or model.config._attn_implementation != "sdpa":
         return
     AttentionInterface.register(NAME, grouped_attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -66,7 +66,7 @@ class CausalTeacher:
             code, ``pipeline/con.py``).
 
         Raises:
-            UserError: The prompt leaves no room in the model's context window.
+            UserError: The prompt leaves no room in the model's context window, or the model has no cache.
         """
         import torch
 
@@ -94,15 +94,15 @@ class CausalTeacher:
         ids = self.tokenizer(prompt, return_tensors="pt").input_ids.to(device)
         if ids.shape[1] == 0:
             ids = torch.tensor([[_text_start(self.tokenizer)]], device=device)
-        window = getattr(self.model.config, "max_position_embeddings", None)
+        window = window_of(self.model)
         if window and ids.shape[1] + steps > window:
             raise UserError(
                 f"context of {ids.shape[1]} tokens and {steps} new ones exceed the teacher's window of {window}; "
                 f"shorten it: {prompt[:60]!r}..."
             )
         first = self.model(ids, use_cache=True, logits_to_keep=1)
-        cache = first.past_key_values
-        cache.batch_repeat_interleave(samples)
+        cache = cache_of(self.model, first)
+        cache.reorder_cache(torch.zeros(samples, dtype=torch.long, device=device))
         logits = first.logits[:, -1].expand(samples, -1)
         running = torch.arange(samples)
         open_rows = np.ones(samples, dtype=bool)
@@ -131,7 +131,7 @@ class CausalTeacher:
                 break
             if len(running) - left >= max(1, _COMPACT_SHARE * len(running)):
                 keep = torch.from_numpy(np.flatnonzero(open_rows[running.numpy()]))
-                cache.batch_select_indices(keep.to(device))
+                cache.reorder_cache(keep.to(device))
                 chosen, running = chosen[keep.to(device)], running[keep]
             logits = self.model(chosen[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         return texts
@@ -204,6 +204,28 @@ def seeded_noise(seed: int, label: str, samples: int, steps: int) -> np.ndarray:
     words = hashlib.sha256(f"{seed}\0{label}".encode()).digest()
     key = np.frombuffer(words[:16], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).random((samples, steps))
+
+
+def window_of(model: Any) -> int | None:
+    """How many tokens a model reads at most; None where its configuration does not tell."""
+    window: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return window
+
+
+def cache_of(model: Any, output: Any) -> Any:
+    """What a model keeps of the tokens that it has read, to go on from.
+
+    Args:
+        model: A causal language model.
+        output: Of a pass with `use_cache`.
+
+    Raises:
+        UserError: It keeps nothing that other models keep too, as purely recurrent ones.
+    """
+    cache = getattr(output, "past_key_values", None)
+    if cache is None:
+        raise UserError(f"{type(model).__name__} has no cache of keys and values; give another language model")
+    return cache
 
 
 def _text_start(tokenizer: Any) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lemonpress.teachers.causal_lm import nucleus
+from lemonpress.teachers.causal_lm import cache_of, nucleus
 
 if TYPE_CHECKING:
     import torch
@@ -24,24 +24,29 @@ def decode(
     max_new_tokens: int,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    templated: bool = False,
 ) -> list[list[str]]:
     """Continue a batch of prompts, or answer it where the model has an encoder.
 
     Args:
         model: Causal or encoder-decoder language model in evaluation mode.
         tokenizer: Its tokenizer.
-        prompts: Texts; special tokens are added as the tokenizer does.
+        prompts: Texts; special tokens are added as the tokenizer does, unless they are `templated`.
         noise: Uniform numbers in [0, 1), shape (prompts, samples, max_new_tokens): row [i, j] alone decides sample j
             of prompt i. None takes the likeliest token each time: one sample a prompt.
         ends: Tokens that end a sample.
         max_new_tokens: Tokens a sample at most.
         temperature: Softmax temperature.
         top_p: Nucleus mass.
+        templated: The prompts are by a chat template, which writes the special tokens itself.
 
     Returns:
         For each prompt its samples, without special tokens.
+
+    Raises:
+        UserError: The model has no cache to go on from.
     """
-    tokens = decode_tokens(model, tokenizer, prompts, noise, ends, max_new_tokens, temperature, top_p)
+    tokens = decode_tokens(model, tokenizer, prompts, noise, ends, max_new_tokens, temperature, top_p, templated)
     return [tokenizer.batch_decode(samples, skip_special_tokens=True) for samples in tokens]
 
 
@@ -54,6 +59,7 @@ def decode_tokens(
     max_new_tokens: int,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    templated: bool = False,
 ) -> list[list[list[int]]]:
     """As `decode`, but the tokens of each sample, without the one that ended it: as many as asked for if none did."""
     import torch
@@ -62,13 +68,20 @@ def decode_tokens(
         samples = 1 if noise is None else noise.shape[1]
         rows = None if noise is None else torch.from_numpy(noise.reshape(-1, noise.shape[2]))
         begin = _Encoded.begin if model.config.is_encoder_decoder else _Continued.begin
-        state, logits = begin(model, tokenizer, prompts, samples)
+        state, logits = begin(model, tokenizer, prompts, samples, max_new_tokens, templated)
         tokens = _decode(state, logits, rows, ends, _never(model), max_new_tokens, temperature, top_p)
     return [tokens[start : start + samples] for start in range(0, len(tokens), samples)]
 
 
 def beams(
-    model: Any, tokenizer: Any, prompts: Sequence[str], n: int, width: int, ends: Sequence[int], max_new_tokens: int
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    n: int,
+    width: int,
+    ends: Sequence[int],
+    max_new_tokens: int,
+    templated: bool = False,
 ) -> list[list[str]]:
     """The likeliest texts by beam search, with the stock `generate`.
 
@@ -80,6 +93,7 @@ def beams(
         width: Beams, at least `n`.
         ends: Tokens that end a text.
         max_new_tokens: Tokens a text at most.
+        templated: As for `decode`.
 
     Returns:
         For each prompt `n` texts, without special tokens.
@@ -89,7 +103,7 @@ def beams(
     encodes = model.config.is_encoder_decoder
     # An encoder counts positions from the first token, a decoder goes on after the last.
     side = "right" if encodes else "left"
-    batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side=side).to(model.device)
+    batch = _padded(tokenizer, prompts, side, templated).to(model.device)
     forced = model.generation_config.forced_bos_token_id  # BART's <s>, which would end its own text
     with torch.inference_mode():
         output = model.generate(
@@ -116,17 +130,18 @@ class _Continued:
 
     @classmethod
     def begin(
-        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int
+        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int, max_new_tokens: int, templated: bool
     ) -> tuple["_Continued", "torch.Tensor"]:
         """Read the prompts once; returns the state of all samples and the logits of their first tokens."""
         import torch
 
-        rows = tokenizer(list(prompts))["input_ids"]
-        cache, shared = None, _shared(rows)
+        rows = tokenizer(list(prompts), add_special_tokens=not templated)["input_ids"]
+        longest = max(map(len, rows)) + max_new_tokens
+        cache, shared = None, _shared(rows) if _may_share(model, longest) else 0
         if shared:
             first = torch.tensor([rows[0][:shared]], device=model.device)
-            cache = model(input_ids=first, use_cache=True, logits_to_keep=1).past_key_values
-            cache.batch_repeat_interleave(len(rows))
+            cache = cache_of(model, model(input_ids=first, use_cache=True, logits_to_keep=1))
+            cache.reorder_cache(_repeats(1, len(rows), model.device))
         rests = {"input_ids": [row[shared:] for row in rows]}
         batch = tokenizer.pad(rests, return_tensors="pt", padding_side="left").to(model.device)
         mask = torch.cat([batch.attention_mask.new_ones(len(rows), shared), batch.attention_mask], dim=1)
@@ -139,15 +154,15 @@ class _Continued:
             use_cache=True,
             logits_to_keep=1,
         )
-        cache, logits = output.past_key_values, output.logits[:, -1]
+        cache, logits = cache_of(model, output), output.logits[:, -1]
         if samples > 1:
-            cache.batch_repeat_interleave(samples)
+            cache.reorder_cache(_repeats(len(rows), samples, model.device))
             logits, mask = (value.repeat_interleave(samples, dim=0) for value in (logits, mask))
         return cls(model, cache, mask, mask.sum(dim=1, keepdim=True)), logits
 
     def keep(self, rows: "torch.Tensor") -> None:
         """Go on with these rows alone."""
-        self.cache.batch_select_indices(rows)
+        self.cache.reorder_cache(rows)
         self.mask, self.position = self.mask[rows], self.position[rows]
 
     def step(self, tokens: "torch.Tensor") -> "torch.Tensor":
@@ -178,13 +193,13 @@ class _Encoded:
 
     @classmethod
     def begin(
-        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int
+        cls, model: Any, tokenizer: Any, prompts: Sequence[str], samples: int, max_new_tokens: int, templated: bool
     ) -> tuple["_Encoded", "torch.Tensor"]:
         """Encode the prompts once; returns the state of all samples and the logits of their first tokens."""
         import torch
         from transformers.modeling_outputs import BaseModelOutput
 
-        batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="right").to(model.device)
+        batch = _padded(tokenizer, prompts, "right", templated).to(model.device)
         settings = model.generation_config
         encoded = model.get_encoder()(**batch).last_hidden_state
         first = torch.full((len(prompts), 1), settings.decoder_start_token_id, device=model.device)
@@ -199,7 +214,7 @@ class _Encoded:
         if settings.forced_bos_token_id is not None:  # the first token is given, not drawn: BART's <s>
             logits = state.step(torch.full((len(prompts),), settings.forced_bos_token_id, device=model.device))
         if samples > 1:
-            state.cache.batch_repeat_interleave(samples)
+            state.cache.reorder_cache(_repeats(len(prompts), samples, model.device))
             state.encoded, state.mask, logits = (
                 value.repeat_interleave(samples, dim=0) for value in (state.encoded, state.mask, logits)
             )
@@ -207,7 +222,7 @@ class _Encoded:
 
     def keep(self, rows: "torch.Tensor") -> None:
         """Go on with these rows alone."""
-        self.cache.batch_select_indices(rows)
+        self.cache.reorder_cache(rows)
         self.encoded, self.mask = self.encoded[rows], self.mask[rows]
 
     def step(self, tokens: "torch.Tensor") -> "torch.Tensor":
@@ -222,6 +237,38 @@ class _Encoded:
             use_cache=True,
         )
         return output.logits[:, -1]
+
+
+def _padded(tokenizer: Any, prompts: Sequence[str], side: str, templated: bool) -> Any:
+    """A batch of prompts as tensors."""
+    texts = list(prompts)
+    return tokenizer(texts, return_tensors="pt", padding=True, padding_side=side, add_special_tokens=not templated)
+
+
+def _repeats(rows: int, times: int, device: Any) -> "torch.Tensor":
+    """Each row so many times, for `reorder_cache`: the one choice of rows that every kind of cache offers."""
+    import torch
+
+    return torch.arange(rows, device=device).repeat_interleave(times)
+
+
+def _may_share(model: Any, longest: int) -> bool:
+    """Whether padding between a shared beginning and the rest of a row changes nothing.
+
+    A mask hides it from attention, but it takes places of a window, and the states of hybrid models run through it.
+
+    Args:
+        model: A causal language model.
+        longest: Tokens of the longest row in the end.
+    """
+    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+    config = model.config.get_text_config(decoder=True)
+    layers = DynamicCache(config=config).layers
+    windows = [layer.sliding_window for layer in layers if isinstance(layer, DynamicSlidingWindowLayer)]
+    local = getattr(config, "window_size", None)  # of GPT-Neo, which masks outside its cache
+    plain = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+    return plain and all(longest <= window for window in [*windows, *([local] if isinstance(local, int) else [])])
 
 
 def _shared(rows: Sequence[Sequence[int]]) -> int:

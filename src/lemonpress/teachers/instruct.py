@@ -11,8 +11,10 @@ import pyarrow as pa
 from lemonpress.errors import UserError
 from lemonpress.recipes import RewritingSettings, Task
 from lemonpress.rows import SENTENCES
+from lemonpress.sources import Model
 from lemonpress.teachers.answers_text import Answer, read_answer
-from lemonpress.teachers.causal_lm import CausalTeacher, end_tokens, seeded_noise
+from lemonpress.teachers.causal_lm import CausalTeacher, end_tokens, seeded_noise, window_of
+from lemonpress.teachers.chat_template import check_template, rendered
 from lemonpress.teachers.decode import decode_tokens
 from lemonpress.teachers.rewriting import messages_for, sentences_row
 
@@ -37,8 +39,7 @@ class InstructTeacher:
         """
         loaded = CausalTeacher.load(folder, dtype, device)
         tokenizer = loaded.tokenizer
-        if tokenizer.chat_template is None:
-            raise UserError(f"teacher.model: {folder.name} has no chat template; give an instruct model")
+        check_template(tokenizer, folder)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         return cls(loaded.model, tokenizer, end_tokens(tokenizer, loaded.model.generation_config, newline=False))
@@ -57,9 +58,13 @@ class InstructTeacher:
 
         Returns:
             Rows of `rows.SENTENCES`: the sentence, then its candidates.
+
+        Raises:
+            UserError: The chat template refuses what is asked, or a sentence leaves no room in the model's window.
         """
         asked = contexts.to_pylist()
         prompts = [self.prompt(settings, row["context"], task) for row in asked]
+        self._check_room(prompts, [row["context"] for row in asked], settings.max_new_tokens)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         size = max(1, ROWS // settings.samples)
         answers: dict[int, list[Answer]] = {}
@@ -73,8 +78,19 @@ class InstructTeacher:
 
     def prompt(self, settings: RewritingSettings, sentence: str, task: Task) -> str:
         """What is asked for a sentence, as the model reads it."""
-        turns = messages_for(settings, sentence, task)
-        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return rendered(self.tokenizer, messages_for(settings, sentence, task))
+
+    def _check_room(self, prompts: list[str], sentences: list[str], longest: int) -> None:
+        window = window_of(self.model)
+        if not window or not prompts:
+            return
+        rows = self.tokenizer(prompts, add_special_tokens=False)["input_ids"]
+        for row, sentence in zip(rows, sentences, strict=True):
+            if len(row) + longest > window:
+                raise UserError(
+                    f"sentence of {len(row)} tokens with its prompt and {longest} new ones exceed the teacher's "
+                    f"window of {window}; shorten it: {' '.join(sentence.split())[:60]!r}..."
+                )
 
     def _answers(self, prompts: list[str], settings: RewritingSettings, seed: int) -> list[list[Answer]]:
         longest = settings.max_new_tokens
@@ -90,6 +106,7 @@ class InstructTeacher:
             longest,
             settings.temperature or 1.0,
             settings.top_p,
+            templated=True,
         )
         return [
             [
@@ -102,3 +119,23 @@ class InstructTeacher:
             ]
             for samples in tokens
         ]
+
+
+def check_instruct(model: Model, settings: RewritingSettings, task: Task) -> None:
+    """Refuse a model that cannot be asked, told from its tokenizer alone. GGUF weights are told when they load.
+
+    Args:
+        model: A resolved causal language model.
+        settings: What it is to be asked.
+        task: paraphrase or summary.
+
+    Raises:
+        UserError: It has no chat template, or one that refuses what is asked.
+    """
+    from transformers import AutoTokenizer
+
+    if model.gguf is not None:
+        return
+    tokenizer = AutoTokenizer.from_pretrained(model.folder)
+    check_template(tokenizer, model.folder)
+    rendered(tokenizer, messages_for(settings, "A sentence.", task))
