@@ -1,5 +1,6 @@
 """The packaged texts keep the promises that `src/lemonpress/data/README.md` makes."""
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lemonpress.assets import find_file
+from lemonpress.existing import read_pairs
 from lemonpress.personal_data import find
+from lemonpress.recipes import PairRows
 from lemonpress.recipes.rewriting import SourceSentences
 from lemonpress.source_sentences import read_sentences
 
@@ -143,3 +146,17 @@ def test_sentences_to_rewrite_share_no_8_grams() -> None:
     assert len(set().union(*of_sentences)) == sum(map(len, of_sentences))
     of_heldout = {gram for row in HELDOUT for text in texts_of(row) for gram in ngrams(text, 8)}
     assert not of_heldout & set().union(*of_sentences)
+
+
+def test_rewritings_are_of_the_sentences_that_ship() -> None:
+    content = gzip.decompress((DATA / "rewritten.jsonl.gz").read_bytes()).decode()
+    rows = [json.loads(line) for line in content.splitlines()]
+    assert all(list(row) == ["source", "rewritings", "task", "domain"] for row in rows)
+    domains = {row["text"]: row["domain"] for row in SENTENCES}
+    assert all(domains[row["source"]] == row["domain"] for row in rows)
+    assert len({row["source"] for row in rows}) == 2557
+    assert Counter(row["task"] for row in rows) == {"paraphrase": 2550, "summary": 2547}
+    assert sum(len(row["rewritings"]) for row in rows) == 12094
+    assert all(len(set(row["rewritings"])) == len(row["rewritings"]) > 0 for row in rows)
+    settings = PairRows(source="pairs", path="data/rewritten.jsonl.gz", target_column="rewritings")
+    assert read_pairs(settings, "pool", find_file).num_rows == 2557
