@@ -289,7 +289,7 @@ def test_a_call_that_is_done_after_the_client_gave_up_does_no_harm(
     corpus: Callable[[], Corpus], faults: Faults, recorded: list[list[tuple[str, str]]]
 ) -> None:
     def hurry(request: httpx.Request) -> None:
-        request.extensions["timeout"] = httpx.Timeout(0.2).as_dict()
+        request.extensions["timeout"] = httpx.Timeout(0.5).as_dict()
 
     set_client_factory(lambda: httpx.Client(event_hooks={"request": [hurry]}, follow_redirects=True))
     try:
@@ -298,7 +298,7 @@ def test_a_call_that_is_done_after_the_client_gave_up_does_no_harm(
             publish(tried.first)
             done = threading.Event()
             faults.calls.clear()
-            faults.rule = nth(number, Fault(delay=0.4, held=done.set))
+            faults.rule = nth(number, Fault(delay=1.0, held=done.set))
             assert publish(tried.second).commit
             assert len(faults.calls) > len(recorded[1])
             assert done.wait(30)
