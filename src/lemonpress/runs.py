@@ -103,19 +103,19 @@ class Run:
     @cached_property
     def teacher(self) -> CausalTeacher:
         """The loaded teacher."""
-        return CausalTeacher.load(*self._local)
+        settings = self.recipe.teacher
+        assert isinstance(settings, TeacherSettings)
+        return CausalTeacher.load(self._weights, settings.dtype, settings.device)
 
     @cached_property
     def instruct(self) -> InstructTeacher:
-        """The loaded teacher, to be asked in its chat template."""
-        return InstructTeacher.load(*self._local)
+        """The same weights, to be asked in their chat template."""
+        return InstructTeacher.of(self.teacher, self._weights)
 
     @property
-    def _local(self) -> tuple[Path, str, str]:
-        settings = self.recipe.teacher
-        assert isinstance(settings, TeacherSettings)
+    def _weights(self) -> Path:
         assert self.teacher_model is not None
-        return ordinary_folder(self.teacher_model), settings.dtype, settings.device
+        return ordinary_folder(self.teacher_model)
 
 
 def panel_key(panel: Panel, corpus: CorpusSettings) -> dict[str, Any]:

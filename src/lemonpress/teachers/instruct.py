@@ -37,7 +37,11 @@ class InstructTeacher:
         Raises:
             UserError: The tokenizer has no chat template.
         """
-        loaded = CausalTeacher.load(folder, dtype, device)
+        return cls.of(CausalTeacher.load(folder, dtype, device), folder)
+
+    @classmethod
+    def of(cls, loaded: CausalTeacher, folder: Path) -> "InstructTeacher":
+        """Wrap loaded weights; `folder` is named where they have no chat template."""
         tokenizer = loaded.tokenizer
         check_template(tokenizer, folder)
         if tokenizer.pad_token is None:
