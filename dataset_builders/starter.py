@@ -2,7 +2,8 @@
 
     python dataset_builders/starter.py --config dataset_builders/recipes/demo.yaml --output src/lemonpress/data/starter
 
-The shards carry their content keys, so a run of the same recipe finds them instead of sampling again.
+The shards carry their content keys, so a run of the same recipe finds them instead of sampling again. Given pairs are
+not copied, only their scores.
 """
 
 import argparse
@@ -37,9 +38,9 @@ def _press(args: argparse.Namespace) -> int:
         pools = press(Run.open(recipe))
     listing = {}
     for pool in pools:
-        for shards in (pool.contexts, pool.sentences, pool.scores):
-            for shard in shards:
-                listing[_copy(shard, args.output)] = shard.digest
+        made = [*pool.contexts, *([] if pool.pairing == "given" else pool.sentences), *pool.scores]
+        for shard in made:
+            listing[_copy(shard, args.output)] = shard.digest
     (args.output / "digests.json").write_text(json.dumps(listing, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     print(f"{len(listing)} shards in {args.output}")
     return 0

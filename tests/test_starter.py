@@ -1,4 +1,4 @@
-"""The starter pool that ships is what the demo's recipe asks for, and is whole."""
+"""What ships scored, the starter pool and given rewritings, is what the demo's recipe asks for, and is whole."""
 
 import json
 from dataclasses import replace
@@ -20,26 +20,25 @@ DEMO = "dataset_builders/recipes/demo.yaml"
 def test_the_demo_finds_every_shipped_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
     run = Run.open(load_recipe(DEMO, ["contexts.live=null"]))
-    [pool] = press(run)
-    assert not (tmp_path / "runs").exists(), "a shipped shard was not found and made again"
+    starter, rewritten = press(run)
+    made = {stage.name for stage in (run.folder / "shards").iterdir()}
+    assert made == {"pairs"}, "a shipped shard was not found and made again"
     assert "teacher" not in vars(run)
     listed = json.loads(asset("data/starter/digests.json").read_text())
-    used = {
-        f"{s.folder.parent.name}/{s.folder.name}": s.digest for s in (*pool.contexts, *pool.sentences, *pool.scores)
-    }
-    assert used == listed
+    shards = (*starter.contexts, *starter.sentences, *starter.scores, *rewritten.scores)
+    assert {f"{shard.folder.parent.name}/{shard.folder.name}": shard.digest for shard in shards} == listed
 
 
 @pytest.mark.weights
 def test_judging_the_starter_pool_asks_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
     run = Run.open(load_recipe(DEMO, ["contexts.live=null"]))
-    [pool] = press(run)
-    part = replace(pool, contexts=pool.contexts[:1], sentences=pool.sentences[:1], scores=pool.scores[:1])
-    for name in run.recipe.corpora:
-        assert sum(build_corpus(run, name, [part]).corpus.rows.values()) > 0
-        judged = judge(run, name, part.sentences, part.scores, part.pairing)
-        assert sum(step["scored"] for shard in judged.shards for step in shard.stats["funnel"]) == 0
+    for pool in press(run):
+        part = replace(pool, contexts=pool.contexts[:1], sentences=pool.sentences[:1], scores=pool.scores[:1])
+        for name in run.recipe.corpora:
+            assert sum(build_corpus(run, name, [part]).corpus.rows.values()) > 0
+            judged = judge(run, name, part.sentences, part.scores, part.pairing)
+            assert sum(step["scored"] for shard in judged.shards for step in shard.stats["funnel"]) == 0
 
 
 @pytest.mark.weights
@@ -47,7 +46,12 @@ def test_a_stricter_recipe_asks_no_model_about_shipped_sentences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEMONPRESS_HOME", str(tmp_path))
-    stricter = ["contexts.live=null", "contexts.starter.count=24", "corpora.dimple-demo.critics.entailment.min=0.9"]
+    stricter = [
+        "contexts.live=null",
+        "contexts.rewritten=null",
+        "contexts.starter.count=24",
+        "corpora.dimple-demo.critics.entailment.min=0.9",
+    ]
     run = Run.open(load_recipe(DEMO, [*stricter, "corpora.dimsum-demo=null"]))
     [pool] = press(run)
     assert len(pool.scores) == 1

@@ -22,6 +22,7 @@ from lemonpress.sentences import sample_sentences
 from lemonpress.teachers.chat_api import ChatTeacher, continuation_question, open_teacher, rewriting_question
 from lemonpress.teachers.rewriting import messages_for
 
+_SOURCES = 16  # given sources to a context: a source has a few pairs, a context thousands
 _TELLING = 8  # answers without any rewriting that tell enough of a teacher
 
 
@@ -114,7 +115,7 @@ def _sampler(run: Run, pool: str, settings: TeacherContexts) -> Callable[[int, i
 
 def _paired(run: Run, pool: str) -> list[Shard]:
     table = run.given[pool]
-    spans = _spans(table.num_rows, run.recipe.shard_size)
+    spans = _spans(table.num_rows, _SOURCES * run.recipe.shard_size)
     parts = [_rows_alone(table, start, count) for start, count in spans]
     tasks = [Task((), part.num_rows, digest(part.to_pylist())) for part in parts]
     return run_stage(

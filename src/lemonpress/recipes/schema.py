@@ -349,7 +349,9 @@ class Recipe(Section):
         exclude_if=lambda value: value is None,
         description="title of a collection of the namespace that the releases are put into; none when absent",
     )
-    shard_size: int = Field(24, ge=1, description="contexts in a shard")
+    shard_size: int = Field(
+        24, ge=1, description="contexts in a shard; of given pairs, which are fewer, 16 times as many sources"
+    )
     teacher: AnyTeacher | None = Field(None, description="needed unless every pool is one of existing pairs")
     contexts: dict[Name, ContextSettings] = Field(
         min_length=1, description="pools: contexts that are pressed alike, or existing pairs that are filtered"
