@@ -15,7 +15,8 @@ _COMMANDS = {
     "rebuild": "make a released corpus again from its provenance, and say whether it is the same",
     "release": "publish any folder as one version of a dataset, model or Space repository",
     "judge": "let a language model rate or compare what systems wrote, and measure how far raters agree",
-    "space": "open the demo on a released student",
+    "space": "open the demo on a released student, or a released Space",
+    "deploy": "release a Space that runs released students, or hold a study of raters, as one version",
     "study": "measure what a property of teachers, critics or students depends on",
 }
 

@@ -238,14 +238,21 @@ def test_space_card_front_matter(tmp_path: Path) -> None:
         "Paraphrases",
         "apache-2.0",
         [("press/student", "1.0.0")],
-        [],
+        [("press/corpus", "1.2.0")],
         "6.31.0",
         "3.11",
+        body="Type a sentence.",
+        preload=["press/student config.json 0123"],
+        provenance={"history": []},
     )
-    (tmp_path / "README.md").write_text(render_space_card(card), encoding="utf-8")
+    text = render_space_card(card)
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
     data = HubSpaceCard.load(tmp_path / "README.md").data.to_dict()
-    assert (data["sdk"], data["sdk_version"], data["app_file"]) == ("gradio", "6.31.0", "app.py")
+    assert (data["sdk"], data["sdk_version"], data["app_file"]) == ("gradio", "6.31.0", "start.py")
     assert data["models"] == ["press/student"]
+    assert data["preload_from_hub"] == ["press/student config.json 0123"]
+    assert "Type a sentence." in text
+    assert "[`press/corpus`](https://huggingface.co/datasets/press/corpus) v1.2.0" in text
     with pytest.raises(ValueError, match="at most 60"):
         render_space_card(dataclasses.replace(card, summary="x" * 61))
 

@@ -111,10 +111,10 @@ def start_space(space_hub: LocalHub, space_home: Path) -> Start:
 def space_url(start_space: Start, tiny_release: Release) -> Iterator[str]:
     """Address of a running Space."""
     port = free_port()
-    with _stopped_at_the_end(start_space(port)) as space:
+    with stopped_at_the_end(start_space(port)) as space:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 90
-        while not _answers(url):
+        while not answers(url):
             if space.poll() is not None or time.monotonic() > deadline:
                 space.kill()
                 pytest.fail(f"the Space did not start:\n{space.communicate()[1][-3000:]}")
@@ -129,7 +129,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def _stopped_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def stopped_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
@@ -141,7 +141,7 @@ def _stopped_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.P
             process.communicate()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
             return bool(answer.status == 200)

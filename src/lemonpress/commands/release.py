@@ -6,9 +6,13 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lemonpress.errors import UserError
+
+if TYPE_CHECKING:
+    from lemonpress.hub.destination import Destination
+    from lemonpress.hub.release import Release
 
 _IGNORED = (
     *("__pycache__", "*.pyc", ".ipynb_checkpoints", ".DS_Store"),
@@ -45,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
     from lemonpress.hub import versions
     from lemonpress.hub.cards import render_history
     from lemonpress.hub.checks import REPO_ID
-    from lemonpress.hub.collection import CollectionItem, update_collection
     from lemonpress.hub.destination import destination
     from lemonpress.hub.staging import release_folder
     from lemonpress.publishing import staged
@@ -67,13 +70,27 @@ def run(args: argparse.Namespace) -> int:
         done = release_folder(
             folder, args.repository, args.type, args.version, origin, render, to, dry_run=args.dry_run
         )
+    finish(done, to, args)
+    return 0
+
+
+def finish(done: "Release", to: "Destination", args: argparse.Namespace) -> None:
+    """Say what was released, and put it into a collection where that was asked.
+
+    Args:
+        done: The release.
+        to: The Hub.
+        args: With `collection` and `dry_run`.
+    """
+    from lemonpress.hub.collection import CollectionItem, update_collection
+
     print(f"{done.repo_id} {done.tag}: {done.state}, {len(done.files)} files, {done.url}")
     if done.plan and (args.dry_run or done.uploaded):
         print(done.plan.text() if args.dry_run else done.plan.summary())
     if args.collection and not args.dry_run:
         item = CollectionItem(done.repo_id, done.repo_type, done.tag)
+        namespace = done.repo_id.partition("/")[0]
         print(f"collection: {update_collection(to, namespace, args.collection, [item])}")
-    return 0
 
 
 def _own(folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ import argparse
 import os
 import socket
 import sys
+from pathlib import Path
 
 from lemonpress.assets import asset
 from lemonpress.errors import UserError
@@ -12,7 +13,10 @@ _HOST = "127.0.0.1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Port and Hub."""
+    """Which, port and Hub."""
+    parser.add_argument(
+        "space", nargs="?", metavar="REPO@VERSION", help="a Space that was deployed (default: the demo that ships)"
+    )
     parser.add_argument("--port", type=int, default=7860, help="port to serve at (default: 7860)")
     parser.add_argument(
         "--hub", default="local", help="where the student is: local, or the address of a Hub (default: local)"
@@ -26,10 +30,20 @@ def run(args: argparse.Namespace) -> int:
         UserError: The port is no port or in use, the Hub is no address, or the local one cannot be started.
     """
     check_port(args.port)
-    app = asset("spaces/paraphraser/app.py")
     endpoint = _endpoint(args.hub)
+    app = _deployed(args.space, endpoint) if args.space else asset("spaces/paraphraser/app.py")
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, str(app)], _environment(endpoint, args.port))
+
+
+def _deployed(reference: str, endpoint: str) -> Path:
+    """What starts a deployed Space, in a snapshot of it."""
+    from lemonpress.hub.load import snapshot
+
+    repo_id, _, version = reference.partition("@")
+    if not version:
+        raise UserError(f"{reference}: names no version; write namespace/name@v1.0.0")
+    return snapshot(repo_id, version, endpoint, "space") / "start.py"
 
 
 def check_port(port: int) -> None:

@@ -178,6 +178,10 @@ class SpaceCard:
         datasets: Dataset repositories and the version of each behind those models.
         gradio_version: Exact version of Gradio.
         python_version: Major and minor version of Python.
+        body: What its page says of it, in Markdown.
+        preload: What the Hub downloads into its image: repository, files and commit of each.
+        provenance: As in `CorpusCard`.
+        endpoint: As in `CorpusCard`.
         notes: As in `CorpusCard`.
     """
 
@@ -190,6 +194,10 @@ class SpaceCard:
     datasets: Sequence[tuple[str, str]]
     gradio_version: str
     python_version: str
+    body: str
+    preload: Sequence[str]
+    provenance: Mapping[str, Any]
+    endpoint: str | None = None
     notes: Sequence[str] = ()
 
 
@@ -285,12 +293,13 @@ def render_space_card(card: SpaceCard) -> str:
         sdk="gradio",
         sdk_version=card.gradio_version,
         python_version=card.python_version,
-        app_file="app.py",
+        app_file="start.py",
         license=card.licence,
         short_description=card.summary,
         models=[repo_id for repo_id, _ in card.models] or None,
         datasets=[repo_id for repo_id, _ in card.datasets] or None,
         tags=["paraphrase", "lemonpress"],
+        preload_from_hub=list(card.preload) or None,
     )
     return render_template("cards/space_card.md.jinja", data, card=card)
 

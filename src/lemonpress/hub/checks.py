@@ -19,7 +19,7 @@ _EVERYWHERE = frozenset({".json", ".md", ".png", ".txt", ".yaml"})
 ALLOWED: dict[RepoType, frozenset[str]] = {
     "dataset": _EVERYWHERE | {".parquet"},
     "model": _EVERYWHERE | {".jinja", ".model", ".safetensors"},
-    "space": _EVERYWHERE | {".css", ".jpg", ".py", ".svg", ".toml", ".yml"},
+    "space": _EVERYWHERE | {".css", ".jpg", ".py", ".svg", ".toml", ".whl", ".yml"},
 }
 _REQUIRED = ("README.md", "provenance.json")
 _PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"})
@@ -29,6 +29,7 @@ _MAGIC = {
     ".parquet": (0, b"PAR1"),
     ".png": (0, b"\x89PNG"),
     ".safetensors": (8, b"{"),
+    ".whl": (0, b"PK"),
 }
 _UNCHECKED = frozenset({".model"})
 _SEARCHED = frozenset({".css", ".jinja", ".json", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"})

@@ -74,18 +74,21 @@ def load(
     )
 
 
-def snapshot(repo_id: str, version: str | None = None, endpoint: str | None = None) -> Path:
-    """Download a released model and return its folder.
+def snapshot(
+    repo_id: str, version: str | None = None, endpoint: str | None = None, repo_type: RepoType = "model"
+) -> Path:
+    """Download a released model or Space and return its folder.
 
     Args:
-        repo_id: ``namespace/name`` of a model repository.
+        repo_id: ``namespace/name`` of the repository.
         version: As for `load`.
         endpoint: As for `load`.
+        repo_type: model or space.
 
     Raises:
         UserError: The Hub cannot be reached, or has no such repository or version.
     """
-    return _download(repo_id, "model", _commit(repo_id, "model", version, endpoint), endpoint, None)
+    return _download(repo_id, repo_type, _commit(repo_id, repo_type, version, endpoint), endpoint, None)
 
 
 def _commit(repo_id: str, repo_type: RepoType, version: str | None, endpoint: str | None) -> str:
