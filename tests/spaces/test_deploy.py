@@ -119,7 +119,10 @@ def test_it_starts_from_its_snapshot_where_the_library_is_not_installed(
     [
         (["paraphraser", "press/space", "--version", "one"], "version"),
         (["paraphraser", "space", "--version", "1.0.0"], "space: is no repository"),
-        (["paraphraser", "press/space", "--version", "1.0.0", "--study", "here"], "--study: goes not with paraphraser"),
+        (
+            ["paraphraser", "press/space", "--version", "1.0.0", "--study", "here"],
+            "--study: goes not with paraphraser",
+        ),
         (["annotation", "press/space", "--version", "1.0.0", "--student", "a/b@v1"], "--student: goes not with"),
         (["annotation", "press/space", "--version", "1.0.0"], "--study: is missing"),
         (["annotation", "press/space", "--version", "1.0.0", "--study", "nowhere"], "nowhere: holds no study.json"),
