@@ -264,6 +264,17 @@ def test_a_spaces_page_shows_how_to_fetch_it(api: HfApi, see: Callable[..., Page
     assert "It judges" in index.of("p")
 
 
+def test_a_deployed_spaces_page_shows_how_to_run_it(api: HfApi, see: Callable[..., Page]) -> None:
+    api.create_repo("pages/deployed", repo_type="space", space_sdk="gradio")
+    card = "---\nsdk: gradio\n---\n# Space"
+    commit(api, "pages/deployed", "space", {"README.md": card, "app.py": "", "start.py": ""})
+    assert "lemonpress space" not in see("/spaces/pages/deployed").text
+    api.create_tag("pages/deployed", tag="v1.0.0", repo_type="space")
+    page = see("/spaces/pages/deployed")
+    assert f"lemonpress space pages/deployed@v1.0.0 --hub {api.endpoint}" in page.text
+    assert page.links["open it"] == "http://127.0.0.1:7860"
+
+
 def test_hostile_names_stay_text(api: HfApi, see: Callable[..., Page]) -> None:
     bad = '"><script>x</script><b onclick=x>'
     tag = "".join(char for char in bad if char != " ")

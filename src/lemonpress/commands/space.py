@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lemonpress.assets import asset
 from lemonpress.errors import UserError
+from lemonpress.hub.local.snippets import SPACE_PORT
 
 _HOST = "127.0.0.1"
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "space", nargs="?", metavar="REPO@VERSION", help="a Space that was deployed (default: the demo that ships)"
     )
-    parser.add_argument("--port", type=int, default=7860, help="port to serve at (default: 7860)")
+    parser.add_argument("--port", type=int, default=SPACE_PORT, help=f"port to serve at (default: {SPACE_PORT})")
     parser.add_argument(
         "--hub", default="local", help="where the student is: local, or the address of a Hub (default: local)"
     )

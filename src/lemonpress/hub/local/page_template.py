@@ -227,7 +227,13 @@ commit
 <main>
 <section class="use">
 <h2>Use this {{ kind.lower() if kind != "Space" else kind }}</h2>
+{% if run %}
+<p>Run it on this machine, then <a href="{{ run[1] }}">open it</a>:</p>
+<pre><code>{{ run[0] }}</code></pre>
+<p>Or fetch its files. In the shell, before Python starts:</p>
+{% else %}
 <p>In the shell, before Python starts:</p>
+{% endif %}
 <pre><code>export HF_ENDPOINT={{ endpoint }}</code></pre>
 <p>In Python:</p>
 <pre><code>{{ code }}</code></pre>

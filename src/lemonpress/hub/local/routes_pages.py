@@ -131,6 +131,7 @@ def repository(request: Request) -> Response:
         code=snippets.load_code(
             repo, entries, pinned.name if pinned else str(commit.id), config.name if config else None
         ),
+        run=snippets.run_command(repo, entries, pinned.name if pinned else None, base_url(request)),
         pinned=pinned,
         refs=[refs[:_SHOWN_REFS], refs[_SHOWN_REFS:]],
         shown=shown,

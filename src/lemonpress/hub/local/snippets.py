@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from lemonpress.hub.local import trees
 from lemonpress.hub.local.store import OpenRepo
 
+SPACE_PORT = 7860
+"""Where ``lemonpress space`` serves."""
+
 _MAX_CONFIG = 1 << 20
 _AUTO_CLASSES = {
     "ForCausalLM": "AutoModelForCausalLM",
@@ -41,6 +44,26 @@ def load_code(repo: OpenRepo, entries: Sequence[trees.Entry], revision: str, con
         )
     kind = ', repo_type="space"' if repo.id.kind == "spaces" else ""
     return f"from huggingface_hub import snapshot_download\nfolder = snapshot_download({name}{kind}, {pinned})"
+
+
+def run_command(
+    repo: OpenRepo, entries: Sequence[trees.Entry], revision: str | None, endpoint: str
+) -> tuple[str, str] | None:
+    """How a Space that ``lemonpress deploy`` released is run on this machine.
+
+    Args:
+        repo: the repository.
+        entries: its files at the revision.
+        revision: its tag.
+        endpoint: this Hub.
+
+    Returns:
+        The shell's command and the address that it serves; None for anything else.
+    """
+    if repo.id.kind != "spaces" or revision is None or all(entry.path != "start.py" for entry in entries):
+        return None
+    command = f"lemonpress space {repo.id.full}@{revision} --hub {endpoint}"
+    return command, f"http://127.0.0.1:{SPACE_PORT}"
 
 
 def _auto_class(repo: OpenRepo, entry: trees.Entry) -> str:
