@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lemonpress.asking.chat import Question
+from lemonpress.asking.questions import Question
 from lemonpress.contexts import sample_contexts
 from lemonpress.critics.judging import Pairing
 from lemonpress.engine.local import Task, Tick, run_stage

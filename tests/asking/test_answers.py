@@ -20,7 +20,7 @@ import pytest
 
 from chat_server import Sent, Server, serving
 from lemonpress.asking.answers import Answers, ask_stored
-from lemonpress.asking.chat import Message, Question, Reply
+from lemonpress.asking.questions import Message, Question, Reply
 from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.errors import UserError
 from one_line import one_line
@@ -29,7 +29,8 @@ ASKER = """
 import sys
 from pathlib import Path
 from lemonpress.asking.answers import Answers, ask_stored
-from lemonpress.asking.chat import Chat, Message, Question
+from lemonpress.asking.chat import Chat
+from lemonpress.asking.questions import Message, Question
 questions = [Question((Message("user", f"Question {n}"),), max_tokens=8) for n in range(int(sys.argv[3]))]
 with Answers(Path(sys.argv[2])) as answers:
     for question, reply in ask_stored(Chat(sys.argv[1], "m"), answers, questions, workers=4):

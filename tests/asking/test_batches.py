@@ -20,7 +20,7 @@ from chat_server import Sent, serving
 from lemonpress.asking import batches
 from lemonpress.asking.answers import Answers, ask_stored
 from lemonpress.asking.batches import are_in_batches, ask_in_batches, fetch_from_batches
-from lemonpress.asking.chat import Message, Question
+from lemonpress.asking.questions import Message, Question
 from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, worst_case
 from lemonpress.errors import UserError
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings
@@ -32,7 +32,8 @@ import sys
 from pathlib import Path
 from lemonpress.asking import batches
 from lemonpress.asking.answers import Answers
-from lemonpress.asking.chat import Chat, Message, Question
+from lemonpress.asking.chat import Chat
+from lemonpress.asking.questions import Message, Question
 batches.MOST_REQUESTS, batches._TOGETHER = 7, 2
 first, last = map(int, sys.argv[3:])
 questions = [Question((Message("user", f"Question {n}"),), max_tokens=8) for n in range(first, last)]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from chat_server import Answer, Sent, Server, serving
-from lemonpress.asking.chat import Chat, Message, Question, Reply, StoppedError
+from lemonpress.asking.chat import Chat, StoppedError
+from lemonpress.asking.questions import Message, Question, Reply
 from lemonpress.errors import UserError
 from one_line import one_line
 
@@ -102,12 +103,12 @@ def test_a_question_that_is_none_is_refused(settings: dict[str, Any]) -> None:
         Sent(("Hello",), finish="error"),
         Sent(("Hello there",), share=0.5),
         Sent(("Hello there",), share=0),
-        Sent(("Hello there",), pause=0.6),
+        Sent(("Hello there",), pause=3.0),
     ],
 )
 def test_what_may_pass_is_asked_again(server: Server, failure: Sent) -> None:
     server.answer = then(failure, failure)
-    assert server.chat(timeout=0.3).reply(HELLO).texts == ("Hello there",)
+    assert server.chat(timeout=1.5).reply(HELLO).texts == ("Hello there",)
     assert len(server.asked) == 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lemonpress.asking.chat import Message, Question, Reply
+from lemonpress.asking.questions import Message, Question, Reply
 from lemonpress.asking.spending import Budget, BudgetError, Prices, Spending, Used, estimate, used_by, worst_case
 from lemonpress.errors import UserError
 from one_line import one_line

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import Table
 
 from lemonpress.asking.answers import Answers
-from lemonpress.asking.chat import Reply
+from lemonpress.asking.questions import Reply
 from lemonpress.asking.spending import Used
 from lemonpress.errors import UserError
 from lemonpress.home import home as home_folder

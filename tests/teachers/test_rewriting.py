@@ -101,6 +101,8 @@ ANSWERS: dict[str, tuple[str, list[str]]] = {
     "commas behind": (f'"{A}",\n"{B}",', [A, B]),
     "one paragraph": (f"{A} {B} {C}", [A, B, C]),
     "one sentence": (A, [A]),
+    "a remark of its own": ("Great, we won the cup again!", ["Great, we won the cup again!"]),
+    "announced after a comma": (f"Certainly, here is a rephrased sentence: {A}", [A]),
     "announced on its line": (f"Sure! Here's a paraphrase: {A}", [A]),
     "rules between": (f"{A}\n---\n{B}\n***\n{C}", [A, B, C]),
     # JSON

@@ -17,7 +17,8 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from lemonpress.asking.chat import Chat, Question, Reply, StoppedError
+from lemonpress.asking.chat import Chat, StoppedError
+from lemonpress.asking.questions import Question, Reply
 from lemonpress.asking.spending import Budget, Spending, Used, used_by
 from lemonpress.asking.workers import Workers
 from lemonpress.errors import UserError

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from lemonpress.asking import errors
-from lemonpress.asking.chat import Chat, Question, filtered
+from lemonpress.asking.chat import Chat, filtered
 from lemonpress.asking.protocol import Answer, read_body
+from lemonpress.asking.questions import Question
 from lemonpress.errors import UserError
 
 _NAME = "lemonpress"  # of our entry in the metadata of a batch

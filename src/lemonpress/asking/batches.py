@@ -14,8 +14,9 @@ from lemonpress.asking import errors
 from lemonpress.asking.answers import Answers, tell_waiting
 from lemonpress.asking.batch_api import BatchApi, GoneError, parse_line, read_result
 from lemonpress.asking.batch_records import Record, Records
-from lemonpress.asking.chat import Chat, Question, Reply, StoppedError
+from lemonpress.asking.chat import Chat, StoppedError
 from lemonpress.asking.protocol import Answer
+from lemonpress.asking.questions import Question, Reply
 from lemonpress.asking.spending import Budget, Spending, used_by
 from lemonpress.errors import UserError
 

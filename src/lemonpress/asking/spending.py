@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lemonpress.asking.chat import Question, Reply
+from lemonpress.asking.questions import Question, Reply
 from lemonpress.errors import UserError
 
 _MILLION = 1_000_000

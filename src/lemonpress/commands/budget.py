@@ -26,6 +26,7 @@ def limit_from_arguments(args: argparse.Namespace, recipe: Recipe) -> "Limit":
     """
     from lemonpress.teachers.chat_api import Limit
 
-    if (args.budget, args.token_budget) != (None, None) and not isinstance(recipe.teacher, ChatTeacherSettings):
-        raise UserError(f"{args.config}: --budget goes with a teacher on a server, and this one is none; remove it")
+    given = "--budget" if args.budget is not None else "--token-budget" if args.token_budget is not None else None
+    if given and not isinstance(recipe.teacher, ChatTeacherSettings):
+        raise UserError(f"{args.config}: {given} goes with a teacher on a server, and this one is none; remove it")
     return Limit(args.budget, args.token_budget)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lemonpress.asking.answers import Answers, ask_stored
-from lemonpress.asking.chat import Chat, Message, Question
+from lemonpress.asking.chat import Chat
+from lemonpress.asking.questions import Message, Question
 from lemonpress.engine.local import Tick
 from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark, load

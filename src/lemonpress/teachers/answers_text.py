@@ -96,8 +96,11 @@ _REMARK = re.compile(
     r"|(?:the )?(?:original|source|input)(?: sentence| text)?\s*:)",
     re.IGNORECASE,
 )
+# Before a comma it may belong to the rewriting: "Great, we won!"
 _GREETING = re.compile(
-    r"\A(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|great|got it)\s*[!.,:—–-]+\s*", re.I
+    r"\A(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|great|got it)\s*"
+    r"(?:[!.:]+\s*|[,–—-]+\s*(?=(?:here|below|the following|i|let me)\b))",
+    re.IGNORECASE,
 )
 _ANNOUNCEMENT = re.compile(
     r"\A(?:here (?:are|is)|here['’]s|below (?:are|is)|the following (?:are|is))\b[^:\n.!?]{0,120}:\s+(?=\S)", re.I

@@ -13,7 +13,8 @@ import pyarrow as pa
 from lemonpress.asking.answers import Answers, ask_stored
 from lemonpress.asking.batch_api import BatchApi
 from lemonpress.asking.batches import are_in_batches, ask_in_batches, fetch_from_batches
-from lemonpress.asking.chat import Chat, Message, Question
+from lemonpress.asking.chat import Chat
+from lemonpress.asking.questions import Message, Question
 from lemonpress.asking.spending import Budget, Estimate, Prices, Spending, estimate
 from lemonpress.home import home
 from lemonpress.recipes import ChatTeacherSettings, RewritingSettings, SentenceSettings, Task
