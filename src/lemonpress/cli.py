@@ -17,6 +17,7 @@ _COMMANDS = {
     "judge": "let a language model rate or compare what systems wrote, and measure how far raters agree",
     "space": "open the demo on a released student, or a released Space",
     "deploy": "release a Space that runs released students, or hold a study of raters, as one version",
+    "annotation": "let people rate what systems wrote, blind, and work out the results",
     "study": "measure what a property of teachers, critics or students depends on",
 }
 

@@ -125,7 +125,7 @@ def test_it_starts_from_its_snapshot_where_the_library_is_not_installed(
         ),
         (["annotation", "press/space", "--version", "1.0.0", "--student", "a/b@v1"], "--student: goes not with"),
         (["annotation", "press/space", "--version", "1.0.0"], "--study: is missing"),
-        (["annotation", "press/space", "--version", "1.0.0", "--study", "nowhere"], "nowhere: holds no study.json"),
+        (["annotation", "press/space", "--version", "1.0.0", "--study", "nowhere"], "nowhere"),
     ],
 )
 def test_bad_input_is_one_line_before_any_work(

@@ -72,8 +72,9 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.space == "annotation":
         if args.study is None:
             raise UserError("--study: is missing; give a folder that `lemonpress annotation make` wrote")
-        if not (args.study / "study.json").is_file():
-            raise UserError(f"{args.study}: holds no study.json; make it with `lemonpress annotation make`")
+        from lemonpress.annotation.study import STUDY, read_study
+
+        read_study(args.study / STUDY)
 
 
 def _paraphraser(args: argparse.Namespace, to: "Destination") -> "Space":
@@ -83,12 +84,14 @@ def _paraphraser(args: argparse.Namespace, to: "Destination") -> "Space":
     others = [released(one, to, "--compare") for one in args.compare or []]
     settings = {"LEMONPRESS_STUDENT": student.repo_id, "LEMONPRESS_STUDENT_VERSION": student.version}
     if others:
-        settings["LEMONPRESS_COMPARE"] = " ".join(f"{one.repo_id}@v{one.version}" for one in others)
+        settings["LEMONPRESS_COMPARE"] = " ".join(f"{one.repo_id}@{one.version}" for one in others)
     models = [student, *(one for one in others if (one.repo_id, one.version) != (student.repo_id, student.version))]
     return Space("paraphraser", args.repository, args.version, settings, models, trained_on(student))
 
 
 def _annotation(args: argparse.Namespace) -> "Space":
+    from lemonpress.annotation.study import STUDY
     from lemonpress.deploying import Space
 
-    return Space("annotation", args.repository, args.version, {}, folders={"study": args.study})
+    # Of the study's folder this part alone: the key beside it says who wrote what.
+    return Space("annotation", args.repository, args.version, {}, folders={"study": (args.study / STUDY).parent})

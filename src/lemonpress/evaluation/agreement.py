@@ -98,6 +98,25 @@ def agreement(ratings: Sequence[Rating]) -> Agreement:
     )
 
 
+def each_beside_others(ratings: Sequence[Rating]) -> dict[str, Judged]:
+    """Each person as a judge beside the other people, over all criteria; without those who share no item with others.
+
+    Args:
+        ratings: As for `agreement`.
+    """
+    by_rater: dict[str, dict[str, Rating]] = {}
+    for one in ratings:
+        if one.kind == "human":
+            by_rater.setdefault(one.rater, {})[one.item] = one
+    found = {}
+    for rater, rated in by_rater.items():
+        others = [other for other in by_rater if other != rater]
+        shared = [item for item in rated if any(item in by_rater[other] for other in others)]
+        if shared:
+            found[rater] = _judged(by_rater, others, rater, shared, CRITERIA[ratings[0].task])
+    return found
+
+
 def report(found: Agreement) -> str:
     """Agreement as Markdown that ends with a newline: the people's alpha, then each model beside them."""
     kinds = [kind for kind, _ in found.raters.values()]

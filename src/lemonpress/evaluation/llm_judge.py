@@ -40,13 +40,22 @@ class Prediction:
     candidate: str
 
 
-def read_predictions(path: str, systems: Sequence[str] = ()) -> tuple[list[Prediction], Table]:
+def read_predictions(
+    path: str,
+    systems: Sequence[str] = (),
+    *,
+    revision: str | None = None,
+    config: str | None = None,
+    split: str = "train",
+    where: str = "predictions",
+) -> tuple[list[Prediction], Table]:
     """Read what systems wrote.
 
     Args:
         path: Table with columns system, source and candidate: a JSON lines, CSV, TSV or Parquet file, a dataset's
-            folder or a Hub id, whose split ``train`` is read.
+            folder or a Hub id.
         systems: Those wanted; all if empty.
+        revision: As for `open_table`, and so `config`, `split` and `where`.
 
     Returns:
         Predictions in the order of the table, and the table.
@@ -54,20 +63,20 @@ def read_predictions(path: str, systems: Sequence[str] = ()) -> tuple[list[Predi
     Raises:
         UserError: The table or a column is missing, a source is blank, or a system wrote nothing.
     """
-    opened = open_table(path, Path(path), revision=None, config=None, split="train", where="predictions")
-    need_columns(opened, {name: name for name in ("system", "source", "candidate")}, "predictions")
+    opened = open_table(path, Path(path), revision=revision, config=config, split=split, where=where)
+    need_columns(opened, {name: name for name in ("system", "source", "candidate")}, where)
     found = []
     for place, row in opened.rows:
-        where = f"predictions: {opened.name}, {place}"
-        one = Prediction(*(column_text(row.get(name), name, where) for name in ("system", "source", "candidate")))
+        here = f"{where}: {opened.name}, {place}"
+        one = Prediction(*(column_text(row.get(name), name, here) for name in ("system", "source", "candidate")))
         for name, text in (("system", one.system), ("source", one.source)):
             if not text:
-                raise UserError(f"{where}: {name} is blank; fill it in or remove the row")
+                raise UserError(f"{here}: {name} is blank; fill it in or remove the row")
         found.append(one)
     known = list(dict.fromkeys(one.system for one in found))
     for name in systems:
         if name not in known:
-            raise UserError(f"predictions: {opened.name} has no system {name!r}; it has {', '.join(known)}")
+            raise UserError(f"{where}: {opened.name} has no system {name!r}; it has {', '.join(known)}")
     return [one for one in found if not systems or one.system in systems], opened
 
 

@@ -85,11 +85,6 @@ def rating(row: Mapping[str, Any], where: str) -> Rating:
     systems = row["systems"]
     if not isinstance(systems, list) or not systems or not all(isinstance(name, str) and name for name in systems):
         raise UserError(f"{where}: systems is {systems!r:.60}; write a list of the names of those that wrote the text")
-    criteria = CRITERIA[row["task"]]
-    _need(row, criteria, where)
-    for name in criteria:
-        if type(row[name]) is not int or row[name] not in SCALE:
-            raise UserError(f"{where}: {name} is {row[name]!r:.40}; write 1, 2 or 3")
     read = Rating(
         row["source"],
         row["candidate"],
@@ -97,13 +92,26 @@ def rating(row: Mapping[str, Any], where: str) -> Rating:
         row["task"],
         row["rater"],
         row["kind"],
-        {name: row[name] for name in criteria},
+        check_scores(row, row["task"], where),
     )
     if row["item"] != read.item:
         raise UserError(
             f"{where}: item is {row['item']!r:.40}, and {read.item} by its texts and task; keep texts as they were"
         )
     return read
+
+
+def check_scores(row: Mapping[str, Any], task: Task, where: str) -> dict[str, int]:
+    """The scores in a row, one for each criterion of the task.
+
+    Raises:
+        UserError: One is missing or is not on the scale.
+    """
+    _need(row, CRITERIA[task], where)
+    for name in CRITERIA[task]:
+        if type(row[name]) is not int or row[name] not in SCALE:
+            raise UserError(f"{where}: {name} is {row[name]!r:.40}; write 1, 2 or 3")
+    return {name: row[name] for name in CRITERIA[task]}
 
 
 def read_ratings(files: Sequence[Path]) -> list[Rating]:
