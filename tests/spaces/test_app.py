@@ -1,27 +1,33 @@
-"""The running Space: its API, what it refuses, and its page in a browser."""
+"""The running Space: every endpoint, what it refuses, and many callers at once."""
 
 import argparse
-import shutil
+import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
+from tiny_space import CORPUS_ID, MARKUP, REPO_ID, VERSIONS, Start, free_port
 
-from conftest import REPO_ID, Start, free_port
 from lemonpress.commands import space
 from lemonpress.errors import UserError
 from lemonpress.hub.release import Release
 
 TEXT = "The museum will stay closed until the end of March while workers repair its roof."
-HOSTILE = (
-    "The <img src=x onerror=\"document.title='owned'\"> council ${7*7} voted {{8*8}} to plant <b>trees</b> there."
-)
+MODELS = [f"{REPO_ID}@{version}" for version in VERSIONS]
+HOSTILE = [
+    "The <img src=x onerror=\"document.title='owned'\"> council ${7*7} voted {{8*8}} to plant <b>trees</b> there.",
+    "</textarea><script>document.title='owned'</script> The council voted.",
+    "'; DROP TABLE feedback; -- The council voted.",
+    "file:///etc/passwd The council voted.",
+    "%s%s%n {0} {self.__class__} The council voted.",
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +35,13 @@ def client(space_url: str) -> Client:
     return Client(space_url, verbose=False)
 
 
-def ask(client: Client, *arguments: object, **named: object) -> dict[str, Any]:
-    answer: dict[str, Any] = client.predict(*arguments, api_name="/rewrite", **named)
+def ask(client: Client, endpoint: str, *arguments: object, **named: object) -> dict[str, Any]:
+    answer: dict[str, Any] = client.predict(*arguments, api_name=f"/{endpoint}", **named)
     return answer
 
 
-def test_the_api_rewrites_and_judges(client: Client, tiny_release: Release) -> None:
-    answer = ask(client, f"{TEXT} It opens in April, they say.", "paraphrase", 3, 0.7)
+def test_paraphrases_are_judged_and_put_together(client: Client, tiny_release: Release) -> None:
+    answer = ask(client, "paraphrase", f"{TEXT}\n\nIt opens in April, they say.", 3, 0.7)
     assert answer["model"] == {"id": REPO_ID, "version": "1.0.0", "commit": tiny_release.commit}
     assert [one["source"] for one in answer["sentences"]] == [TEXT, "It opens in April, they say."]
     for sentence in answer["sentences"]:
@@ -44,46 +50,124 @@ def test_the_api_rewrites_and_judges(client: Client, tiny_release: Release) -> N
         for candidate in sentence["candidates"]:
             assert [verdict["critic"] for verdict in candidate["critics"]] == ["length", "numbers"]
             assert candidate["kept"] == all(verdict["kept"] for verdict in candidate["critics"])
+            assert {"compression", "rouge_l"} <= set(candidate["measures"])
     best = [next((c["text"] for c in s["candidates"] if c["kept"]), s["source"]) for s in answer["sentences"]]
-    assert answer["text"] == " ".join(best)
+    assert answer["text"] == "\n\n".join(best)
 
 
-def test_the_api_has_defaults_and_a_description(client: Client) -> None:
-    assert ask(client, TEXT) == ask(client, TEXT, task="paraphrase", n=5, temperature=0.7)
+def test_summaries_take_a_length(client: Client) -> None:
+    assert ask(client, "summarise", TEXT) == ask(client, "summarise", text=TEXT, words=0, n=5, temperature=0.7)
+    candidates = ask(client, "summarise", TEXT, 6, 5)["sentences"][0]["candidates"]
+    apart = [abs(len(one["text"].split()) - 6) for one in candidates if one["kept"]]
+    assert apart == sorted(apart)
+
+
+def test_two_students_are_compared(client: Client, tiny_releases: tuple[Release, ...]) -> None:
+    answer = ask(client, "compare", TEXT, *MODELS, "summary", 2)
+    for side, made in zip(("left", "right"), tiny_releases, strict=True):
+        assert answer[side]["model"]["commit"] == made.commit
+        assert answer[side]["tally"]["candidates"] == len(answer[side]["sentences"][0]["candidates"])
+    assert answer["left"]["sentences"] != answer["right"]["sentences"]
+    assert answer["left"]["sentences"] == ask(client, "summarise", TEXT, n=2)["sentences"]
+
+
+def test_the_corpus_is_read(client: Client, tiny_corpus: Release) -> None:
+    answer = ask(client, "explore")
+    assert answer["corpus"] == {"id": CORPUS_ID, "version": "1.0.0", "commit": tiny_corpus.commit}
+    assert (answer["found"], answer["page"], answer["pages"], len(answer["pairs"])) == (30, 1, 3, 10)
+    found = ask(client, "explore", search="BRIDGE", domain="news", scores={"entailment": [0.5, None]})
+    assert [row["source"] for row in found["pairs"]] == [
+        f"The bridge number {number} was closed on Monday." for number in (15, 21, 27)
+    ]
+    assert ask(client, "explore", search="<img")["pairs"][0]["target"] == MARKUP
+    drawn = ask(client, "explore", draw=5)
+    assert drawn["pairs"] == ask(client, "explore", draw=5)["pairs"] != answer["pairs"]
+
+
+def test_feedback_is_stored(client: Client, feedback_folder: Path) -> None:
+    for text in HOSTILE:
+        assert ask(client, "feedback", "paraphrase", TEXT, text, "bad", text) == {"stored": True}
+    rows = [json.loads(line) for file in feedback_folder.glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert [row["text"] for row in rows][-len(HOSTILE) :] == HOSTILE
+    assert "127.0.0.1" not in json.dumps(rows)
+
+
+def test_every_endpoint_is_named_and_described(client: Client) -> None:
     api = client.view_api(return_format="dict", print_info=False)
-    assert list(api["named_endpoints"]) == ["/rewrite"]
-    endpoint = api["named_endpoints"]["/rewrite"]
-    assert [one["parameter_name"] for one in endpoint["parameters"]] == ["text", "task", "n", "temperature"]
-    assert endpoint["description"].startswith("Rewrite a short English text")
+    named = api["named_endpoints"]
+    assert set(named) == {"/paraphrase", "/summarise", "/compare", "/explore", "/feedback"}  # no trees: no /control
+    assert api["unnamed_endpoints"] == {}
+    assert [one["parameter_name"] for one in named["/paraphrase"]["parameters"]] == ["text", "n", "temperature"]
+    assert all(len(endpoint["description"]) > 40 for endpoint in named.values())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("endpoint", "arguments", "words"),
     [
-        (("",), "type a sentence"),
-        (("x" * 401,), "401 characters"),
-        (("\x00\x01",), "does not look like text"),
-        ((["a", "list"],), "send text"),
-        ((TEXT, "poem"), "task: please choose paraphrase or summary"),
-        ((TEXT, "paraphrase", 500), "n: please ask for 1 to 8"),
-        ((TEXT, "paraphrase", 2, "hot"), "temperature: please choose"),
+        ("paraphrase", ("",), "type a sentence"),
+        ("paraphrase", ("x" * 2001,), "2,001 characters"),
+        ("paraphrase", ("x" * 3_000_000,), "too long"),
+        ("paraphrase", ("\x00\x01",), "does not look like text"),
+        ("paraphrase", ("Das ist nicht das Museum und auch nicht der Bahnhof.",), "does not look like English"),
+        ("paraphrase", (["a", "list"],), "send text"),
+        ("paraphrase", (TEXT, 500), "n: please ask for 1 to 8"),
+        ("paraphrase", (TEXT, -1), "n: please ask for 1 to 8"),
+        ("paraphrase", (TEXT, 2, "hot"), "temperature: please choose"),
+        ("paraphrase", (f"{TEXT} " * 20, 8), "at most 3 candidates for each of 20"),
+        ("summarise", (TEXT, 1000), "words: please ask for 1 to 40"),
+        ("summarise", (TEXT, [1]), "words: please ask for 1 to 40"),
+        ("compare", (TEXT, MODELS[0], "lemonpress/secret@1.0.0"), "right: please choose one of"),
+        ("compare", (TEXT, MODELS[0], "../../etc/passwd"), "right: please choose one of"),
+        ("compare", (TEXT, *MODELS, "poem"), "task: please choose paraphrase or summary"),
+        ("explore", ("lemonpress/private@1.0.0",), "corpus: please choose one of"),
+        ("explore", ("", "x" * 201), "search: please keep to 200"),
+        ("explore", ("", "", "<b>"), "domain: this corpus has no such"),
+        ("explore", ("", "", "", {"id": [0, 1]}), "score: please choose one of entailment, rouge_l"),
+        ("explore", ("", "", "", "entailment>1"), "scores: please send bounds"),
+        ("explore", ("", "", "", None, "first"), "whole numbers"),
+        ("explore", ("", "", "", None, 1, 10**40), "whole numbers"),
+        ("feedback", ("paraphrase", TEXT, TEXT, "great"), "rating: please choose good or bad"),
+        ("feedback", ("paraphrase", TEXT, "x" * 4001, "good"), "text: please keep to 4,000"),
+        ("feedback", ("poem", TEXT, TEXT, "good"), "task: please choose"),
     ],
 )
-def test_bad_requests_get_a_message(client: Client, arguments: tuple[object, ...], words: str) -> None:
+def test_bad_requests_get_a_message(client: Client, endpoint: str, arguments: tuple[object, ...], words: str) -> None:
     with pytest.raises(AppError, match=words):
-        ask(client, *arguments)
+        ask(client, endpoint, *arguments)
 
 
-def test_many_callers_get_the_same_answer(client: Client) -> None:
-    def call(_: int) -> dict[str, Any]:
-        return ask(client, TEXT, "summary", 2, 0.7)
-
-    with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(call, range(8)))
-    assert all(answer == answers[0] for answer in answers)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_comes_back_as_it_was(client: Client, text: str) -> None:
+    assert " ".join(one["source"] for one in ask(client, "paraphrase", text, 1)["sentences"]) == text
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "spaces/paraphraser/app.py", "../app.py"])
+def test_fifty_callers_at_once_get_answers_or_are_told_to_come_back(space_url: str) -> None:
+    texts = [f"The shop number {number % 25} opens at nine." for number in range(50)]
+
+    def call(text: str) -> object:
+        caller = Client(space_url, verbose=False, httpx_kwargs={"timeout": 120})
+        try:
+            return ask(caller, "paraphrase", text, 1)["sentences"][0]["source"]
+        except QueueError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(50) as callers:
+        answers = list(callers.map(call, texts))
+    assert all(
+        answer in (text, "Queue is full! Please try again.") for text, answer in zip(texts, answers, strict=True)
+    )
+    assert sum(answer == text for text, answer in zip(texts, answers, strict=True)) >= 25
+
+
+def test_a_short_text_does_not_wait_for_the_end_of_a_long_one(client: Client) -> None:
+    text = " ".join(f"The road number {number} is closed today." for number in range(20))
+    long = client.submit(text, 3, api_name="/paraphrase")
+    assert ask(client, "paraphrase", "A short one is asked meanwhile.", 1)["sentences"]
+    assert not long.done()
+    assert len(long.result()["sentences"]) == 20
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "spaces/paraphraser/app.py", "../app.py", "/proc/self/environ"])
 def test_files_of_the_machine_are_not_served(space_url: str, path: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -116,68 +200,3 @@ def test_an_address_that_is_none_is_one_line() -> None:
     space.add_arguments(parser)
     with pytest.raises(UserError, match="--hub 'nowhere': is no Hub"):
         space.run(parser.parse_args(["--hub", "nowhere", "--port", str(free_port())]))
-
-
-@pytest.fixture(scope="module")
-def open_page(space_url: str) -> Iterator[Callable[..., Any]]:
-    """Open the Space in headless Chromium at a width and colour scheme; every request must stay on this machine."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("BROWSER TESTS NOT RUN: no chromium here; install it (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api", reason="BROWSER TESTS NOT RUN: pip install playwright")
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync"]
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-
-        def open_one(width: int, scheme: str) -> Any:
-            page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
-            page.elsewhere = []
-            page.on("request", lambda asked: space_url in asked.url or page.elsewhere.append(asked.url))
-            page.goto(space_url)
-            page.wait_for_selector("#lp-input textarea")
-            return page
-
-        yield open_one
-        browser.close()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_visitor_reads_candidates(
-    open_page: Callable[..., Any], tiny_release: Release, width: int, scheme: str
-) -> None:
-    page = open_page(width, scheme)
-    assert str(tiny_release.commit) in page.inner_text("#lp-pinned")
-    assert f"{REPO_ID} v1.0.0" in " ".join(page.inner_text("#lp-pinned").split())
-    page.fill("#lp-input textarea", TEXT)
-    page.get_by_label("Summarise").check()
-    page.click("#lp-rewrite")
-    page.wait_for_selector(".lp-sentence", timeout=30_000)
-    assert TEXT in page.inner_text(".lp-source")
-    for toggle in page.query_selector_all(".lp-rejected summary"):
-        toggle.click()
-    cards = [card.inner_text() for card in page.query_selector_all(".lp-card")]
-    assert cards
-    assert all("compression" in card and ("Kept" in card or "Rejected" in card) for card in cards)
-    assert page.query_selector(".lp-card mark") is not None
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.elsewhere == []
-
-
-@pytest.mark.browser
-def test_the_page_shows_hostile_text_as_text(open_page: Callable[..., Any]) -> None:
-    page = open_page(1280, "light")
-    page.fill("#lp-input textarea", HOSTILE)
-    page.click("#lp-rewrite")
-    page.wait_for_selector(".lp-sentence", timeout=30_000)
-    assert HOSTILE in page.inner_text(".lp-source")
-    assert page.query_selector("#lp-answer img") is None
-    assert page.title() == "Lemonpress paraphraser"
-
-
-@pytest.mark.browser
-def test_an_empty_text_gets_a_friendly_message(open_page: Callable[..., Any]) -> None:
-    page = open_page(1280, "light")
-    page.click("#lp-rewrite")
-    page.get_by_text("There is nothing to rewrite yet: please type a sentence.").wait_for(timeout=30_000)

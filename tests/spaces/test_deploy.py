@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client
+from tiny_space import REPO_ID, answers, free_port, stopped_at_the_end
 
-from conftest import REPO_ID, answers, free_port, stopped_at_the_end
 from lemonpress.cli import main
 from lemonpress.deploying import Space, deploy, released, trained_on
 from lemonpress.errors import UserError
@@ -110,7 +110,7 @@ def test_it_starts_from_its_snapshot_where_the_library_is_not_installed(
                 process.kill()
                 pytest.fail(f"the Space did not start:\n{process.communicate()[1][-3000:]}")
             time.sleep(0.2)
-        answer = Client(url, verbose=False).predict("The shop opens at nine.", api_name="/rewrite")
+        answer = Client(url, verbose=False).predict("The shop opens at nine on Sundays.", api_name="/paraphrase")
     assert answer["model"]["id"] == REPO_ID
 
 

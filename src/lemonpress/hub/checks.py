@@ -19,7 +19,7 @@ _EVERYWHERE = frozenset({".json", ".md", ".png", ".txt", ".yaml"})
 ALLOWED: dict[RepoType, frozenset[str]] = {
     "dataset": _EVERYWHERE | {".parquet"},
     "model": _EVERYWHERE | {".jinja", ".model", ".safetensors"},
-    "space": _EVERYWHERE | {".css", ".jpg", ".py", ".svg", ".toml", ".whl", ".yml"},
+    "space": _EVERYWHERE | {".css", ".jpg", ".js", ".py", ".svg", ".toml", ".whl", ".yml"},
 }
 _REQUIRED = ("README.md", "provenance.json")
 _PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"})
@@ -32,7 +32,7 @@ _MAGIC = {
     ".whl": (0, b"PK"),
 }
 _UNCHECKED = frozenset({".model"})
-_SEARCHED = frozenset({".css", ".jinja", ".json", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"})
+_SEARCHED = frozenset({".css", ".jinja", ".js", ".json", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"})
 _MOST_SEARCHED = 1 << 20  # bytes of a file
 _SPLIT = re.compile(r"\w+(?:\.\w+)*")
 _FORMS = (

@@ -75,20 +75,25 @@ def load(
 
 
 def snapshot(
-    repo_id: str, version: str | None = None, endpoint: str | None = None, repo_type: RepoType = "model"
+    repo_id: str,
+    version: str | None = None,
+    endpoint: str | None = None,
+    repo_type: RepoType = "model",
+    patterns: list[str] | None = None,
 ) -> Path:
-    """Download a released model or Space and return its folder.
+    """Download a release and return its folder, which is named by the commit.
 
     Args:
-        repo_id: ``namespace/name`` of the repository.
+        repo_id: ``namespace/name`` of a repository.
         version: As for `load`.
         endpoint: As for `load`.
-        repo_type: model or space.
+        repo_type: dataset, model or space.
+        patterns: Of the files that are wanted, such as ``*.json``; all of them if None.
 
     Raises:
         UserError: The Hub cannot be reached, or has no such repository or version.
     """
-    return _download(repo_id, repo_type, _commit(repo_id, repo_type, version, endpoint), endpoint, None)
+    return _download(repo_id, repo_type, _commit(repo_id, repo_type, version, endpoint), endpoint, patterns)
 
 
 def _commit(repo_id: str, repo_type: RepoType, version: str | None, endpoint: str | None) -> str:

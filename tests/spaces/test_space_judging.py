@@ -1,17 +1,21 @@
-"""The logic of the paraphraser: input, merging, verdicts, changed words, escaped pages."""
+"""What the paraphraser says of candidates: merging, verdicts, measures, changed words, escaped pages."""
 
 import argparse
 import json
-import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import page
 import pytest
-import rewrite
+from changes import changes
+from checks import Ask, passage
 from hypothesis import given
 from hypothesis import strategies as st
-from rewrite import changes, check_settings, judged, load, sentences, together
+from judging import Panel, panel, together
+from rewriting import load, nearest_first
+from settings import Named
 
 from lemonpress.commands import explain as explain_command
 from lemonpress.critics import build
@@ -32,72 +36,9 @@ SURFACE = build(
         RougeSettings(critic="rouge_l"),
     ]
 )
+PANEL = Panel(tuple(SURFACE))
 SOURCE = "The river rose above its banks on Monday after three days of rain."
 HOSTILE = "The <script>alert(1)</script> said \"hi\" & <img src=x onerror='alert(2)'> left ${7*7} {{8*8}} at 5."
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "type a sentence"),
-        (" \n\t ", "type a sentence"),
-        ("A bee. " * 60, "419 characters.*400"),
-        ("word " * 2000, "too long.*400"),
-        ("word " * 61, "61 words.*60"),
-        ("The shop opened today. " * 6, "6 sentences.*5"),
-        ("\x00\x01\x02 abc", "does not look like text"),
-        ("\ud800 abc", "does not look like text"),
-        ("abc \ufffd\ufffd", "does not look like text"),
-        ("12 + 34 = 46 !!", "type words"),
-        (["The shop opened."], "send text"),
-        (None, "send text"),
-    ],
-)
-def test_bad_input_is_answered_with_what_to_do(text: object, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        sentences(text)
-
-
-def test_text_is_split_into_sentences() -> None:
-    text = "Dr. Smith of the U.S. team\narrived at 9.30 a.m. today.  She left soon, too."
-    assert sentences(text) == ["Dr. Smith of the U.S. team arrived at 9.30 a.m. today.", "She left soon, too."]
-
-
-@given(st.text(max_size=500))
-def test_any_text_is_accepted_within_limits_or_refused_politely(text: str) -> None:
-    refusal, found = "", [""]
-    try:
-        found = sentences(text)
-    except UserError as error:
-        refusal = str(error)
-    if refusal:
-        assert re.fullmatch(r"[A-Za-z0-9 :,.]+", refusal)
-    else:
-        assert 1 <= len(found) <= rewrite.MAX_SENTENCES
-        assert all(found)
-        assert list(filter(str.isalnum, "".join(found))) == list(filter(str.isalnum, text))
-
-
-@pytest.mark.parametrize(
-    ("task", "n", "temperature", "name"),
-    [
-        ("poem", 5, 0.7, "task"),
-        (None, 5, 0.7, "task"),
-        (["paraphrase"], 5, 0.7, "task"),
-        ("paraphrase", 0, 0.7, "n:"),
-        ("paraphrase", 9, 0.7, "n:"),
-        ("paraphrase", True, 0.7, "n:"),
-        ("paraphrase", 2.5, 0.7, "n:"),
-        ("paraphrase", "5", 0.7, "n:"),
-        ("paraphrase", 5, 0.0, "temperature"),
-        ("paraphrase", 5, float("nan"), "temperature"),
-        ("paraphrase", 5, float("inf"), "temperature"),
-        ("paraphrase", 5, "hot", "temperature"),
-    ],
-)
-def test_settings_out_of_range_are_named(task: object, n: object, temperature: object, name: str) -> None:
-    with pytest.raises(UserError, match=name):
-        check_settings(task, n, temperature, ("paraphrase", "summary"))
 
 
 def test_copies_repetitions_and_empty_samples_are_merged_and_counted() -> None:
@@ -110,7 +51,7 @@ def test_copies_repetitions_and_empty_samples_are_merged_and_counted() -> None:
         other.upper(),
         "?",
     ]
-    [result] = judged([SOURCE], [samples], SURFACE)
+    result = PANEL.judge(SOURCE, samples)
     assert [(one.text, one.samples) for one in result.candidates] == [(other, 2)]
     assert (result.copies, result.empty) == (2, 2)
 
@@ -121,7 +62,7 @@ def test_kept_candidates_come_first_and_every_rejection_has_its_reason() -> None
         "The river rose above its banks on Monday after four days of rain.",
         "After three days of rain, the river burst its banks on Monday.",
     ]
-    [result] = judged([SOURCE], [samples], SURFACE)
+    result = PANEL.judge(SOURCE, samples)
     assert [one.text for one in result.candidates] == [samples[2], samples[0], samples[1]]
     kept, short, changed = result.candidates
     assert result.best == kept.text
@@ -134,18 +75,18 @@ def test_kept_candidates_come_first_and_every_rejection_has_its_reason() -> None
 
 
 def test_sentences_without_a_kept_candidate_stay_as_they_are() -> None:
-    results = judged(
-        [SOURCE, "The shop opens at nine."],
-        [["After three days of rain, the river burst its banks on Monday."], ["No."]],
-        SURFACE,
-    )
-    assert together(results) == (
+    text = passage(f"{SOURCE} The shop opens at nine.")
+    results = [
+        PANEL.judge(text.sentences[0], ["After three days of rain, the river burst its banks on Monday."]),
+        PANEL.judge(text.sentences[1], ["No."]),
+    ]
+    assert text.joined(together(results)) == (
         "After three days of rain, the river burst its banks on Monday. The shop opens at nine."
     )
 
 
 def test_a_student_that_says_nothing_has_no_candidates() -> None:
-    [result] = judged([SOURCE], [["", " "]], SURFACE)
+    result = PANEL.judge(SOURCE, ["", " "])
     assert result.candidates == ()
     assert result.best is None
     assert "only repeated" in page.answer([result], 2)
@@ -183,13 +124,11 @@ class _Seen(HTMLParser):
 
 
 def test_everything_shown_is_escaped() -> None:
-    results = judged(
-        [HOSTILE], [[HOSTILE.replace("said", "told us"), "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>"]], SURFACE
-    )
-    seen = _Seen(page.answer(results, 3) + page.message("<i>no</i>"))
-    own = {"section", "p", "span", "ol", "li", "ul", "b", "mark", "details", "summary", "dl", "dt", "dd"}
-    assert seen.tags <= own
-    assert seen.attributes <= {"class", "title", "aria-label", "role"}
+    texts = [HOSTILE.replace("said", "told us"), "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>"]
+    seen = _Seen(page.answer([PANEL.judge(HOSTILE, texts)], 3) + page.message("<i>no</i>") + page.status("<i>no</i>"))
+    own = {"section", "p", "span", "ol", "li", "b", "i", "mark", "details", "summary", "dl", "dt", "dd", "div", "h3"}
+    assert seen.tags <= own | {"button"}
+    assert seen.attributes <= {"class", "title", "aria-label", "aria-hidden", "type", "data-copy"}
     for text in (HOSTILE, "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>", "<i>no</i>"):
         assert text in seen.text
 
@@ -245,25 +184,79 @@ def test_explain_names_what_is_missing() -> None:
         _explain("--task", "summary", SOURCE, "It rained.", "--set", "corpora.dimsum-demo.task=paraphrase")
 
 
+def test_measures_stand_beside_the_critics_and_decide_nothing() -> None:
+    told = panel("summary", [CompressionSettings(critic="compression")])
+    assert [critic.name for critic in told.critics] == ["compression"]
+    assert "rouge_l" in {critic.name for critic in told.measures}
+    assert "compression" not in {critic.name for critic in told.measures}
+    [candidate] = told.judge(SOURCE, ["It rained on 5 days."]).candidates
+    assert candidate.kept
+    assert {measure.critic: measure.score for measure in candidate.measures}["numbers"] == 0
+    shown = page.answer([told.judge(SOURCE, ["It rained on 5 days."])], 1)
+    assert "Every critic accepts it" in shown
+    assert "Also measured" in shown
+
+
+@pytest.mark.weights
+def test_every_standing_measure_is_there_where_its_model_is() -> None:
+    told = panel("paraphrase", [])
+    assert {critic.name for critic in told.measures} == {
+        "compression", "numbers", "rouge_l", "entities", "syntax", "entailment", "reverse_entailment",
+    }  # fmt: skip
+    [candidate] = told.judge(SOURCE, ["After three days of rain, the river burst its banks on Monday."]).candidates
+    assert candidate.meaning > 0.5
+    assert candidate.kept
+
+
+def test_of_kept_summaries_the_nearest_to_the_wanted_length_comes_first() -> None:
+    told = Panel(tuple(build([CompressionSettings(critic="compression")])))
+    found = told.judge(SOURCE, ["It rained for three days.", "It rained.", "The river rose on Monday after rain."])
+    assert [len(one.text.split()) for one in nearest_first(found, 2).candidates] == [2, 5, 7]
+    assert [len(one.text.split()) for one in nearest_first(found, 7).candidates] == [7, 5, 2]
+
+
 def test_a_released_student_brings_its_critics(tiny_release: Release, space_hub: LocalHub) -> None:
-    rewriter = load(tiny_release.repo_id, "1.0.0", space_hub.endpoint)
-    assert rewriter.commit == tiny_release.commit
-    assert {task: [c.name for c in critics] for task, critics in rewriter.critics.items()} == {
+    rewriter, folder = load(Named(tiny_release.repo_id, "1.0.0"), space_hub.endpoint)
+    assert rewriter.pinned.commit == tiny_release.commit == folder.name
+    assert {task: [c.name for c in panel.critics] for task, panel in rewriter.panels.items()} == {
         "paraphrase": ["length", "numbers"],
         "summary": ["compression"],
     }
-    text = "The shop opens at nine. It closes at five."
-    first = rewriter.rewrite(text, "paraphrase", 3, 0.7)
-    assert [result.source for result in first] == ["The shop opens at nine.", "It closes at five."]
+    assert rewriter.tasks == ("paraphrase", "summary")
+    with pytest.raises(UserError, match="task: please choose paraphrase or summary"):
+        rewriter.check_task("control")
+    text = passage("The shop opens at nine. It closes at five.")
+    first = list(rewriter.rewrite(text, Ask("paraphrase", 3)))
+    assert [result.source for result in first] == list(text.sentences)
     assert all(result.candidates for result in first)
-    assert rewriter.rewrite(text, "paraphrase", 3, 0.7) == first
-    assert rewriter.rewrite(text, "paraphrase", 3, 1.5) != first
+    assert list(rewriter.rewrite(text, Ask("paraphrase", 3, 1.5))) != first
+    again, _ = load(Named(tiny_release.repo_id, "1.0.0"), space_hub.endpoint)
+    assert list(again.rewrite(text, Ask("paraphrase", 3))) == first
+
+
+def test_what_was_asked_before_is_not_written_again(tiny_release: Release, space_hub: LocalHub) -> None:
+    asked: list[str] = []
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(source: str, wanted: Ask) -> Any:
+            asked.append(source)
+            return function(source, wanted)
+
+        return ask
+
+    rewriter, _ = load(Named(tiny_release.repo_id, "1.0.0"), space_hub.endpoint, counted)
+    one, two = "The shop opens at nine.", "It closes at five."
+    first = list(rewriter.rewrite(passage(f"{one} {two}"), Ask("paraphrase", 2)))
+    assert list(rewriter.rewrite(passage(f"{two} {one}"), Ask("paraphrase", 2))) == first[::-1]
+    assert asked == [one, two]
+    rewriter.sentence(one, Ask("paraphrase", 3))
+    assert asked == [one, two, one]
 
 
 def test_an_absent_release_says_what_to_run(space_hub: LocalHub, tiny_release: Release) -> None:
     for repo_id, version in (("lemonpress/nobody", "1.0.0"), (tiny_release.repo_id, "9.9.9")):
         with pytest.raises(UserError, match=f"{repo_id}.*run make demo first") as error:
-            load(repo_id, version, space_hub.endpoint)
+            load(Named(repo_id, version), space_hub.endpoint)
         assert "\n" not in str(error.value)
 
 
@@ -273,4 +266,4 @@ def test_a_release_without_a_recipe_is_refused(space_hub: LocalHub, tmp_path: Pa
     to = Destination(space_hub.endpoint, space_hub.token, local=True)
     release(tmp_path, "lemonpress/other", "model", "1.0.0", to)
     with pytest.raises(UserError, match=r"lemonpress/other: recipe of provenance\.json: 'contexts' is missing"):
-        load("lemonpress/other", "1.0.0", space_hub.endpoint)
+        load(Named("lemonpress/other", "1.0.0"), space_hub.endpoint)
