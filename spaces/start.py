@@ -21,7 +21,7 @@ def main() -> None:
         with zipfile.ZipFile(wheel) as packed:
             packed.extractall(library)
         for name, value in json.loads((HERE / "settings.json").read_text(encoding="utf-8")).items():
-            os.environ.setdefault(name, value)
+            os.environ.setdefault(name, str(value))
         sys.path[:0] = [str(HERE), library]
         runpy.run_path(str(HERE / "app.py"), run_name="__main__")
 

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Space:
         settings: Environment variables that the app starts with, where the Space sets no others.
         models: Released models that it runs.
         datasets: Released datasets that it shows, and those behind the models: id, tag and commit of each.
-        folders: Folders of this machine that it carries, by the name that they have there.
+        files: Files of this machine that it carries, by their path there.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Space:
     settings: Mapping[str, str]
     models: Sequence[Published] = ()
     datasets: Sequence[Mapping[str, str]] = ()
-    folders: Mapping[str, Path] | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def released(reference: str, to: Destination, where: str) -> Published:
@@ -108,10 +108,12 @@ def deploy(space: Space, to: Destination, *, dry_run: bool = False) -> Release:
         return render_space_card(_card(space, stated, _body(text), made, shown(to)))
 
     with staged(place, name) as folder:
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_MADE), dirs_exist_ok=True)
+        # Links stay links, which no release takes: what they lead to is not ours to publish.
+        shutil.copytree(source, folder, symlinks=True, ignore=shutil.ignore_patterns(*_MADE), dirs_exist_ok=True)
         shutil.copyfile(asset("spaces/start.py"), folder / "start.py")
-        for inside, outside in (space.folders or {}).items():
-            shutil.copytree(outside, folder / inside)
+        for inside, outside in space.files.items():
+            (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(outside, folder / inside)
         build_wheel(folder)
         (folder / "requirements.txt").write_text(requirements(), encoding="utf-8")
         settings = json.dumps(dict(space.settings), indent=1, sort_keys=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from lemonpress.errors import UserError
 
 _ROOT = Path(__file__).parents[2]
+_PACKED = ("src", "cards", "dataset_builders/recipes", "trainers/recipes", "spaces")
 # What Gradio's image brings in versions of its own choice: its mcp extra allows an older pydantic alone.
 _BROUGHT = frozenset({"gradio", "httpx2", "huggingface-hub", "pydantic", "starlette", "uvicorn"})
 # Packages with the weights of critics that recipes name; they need nothing but what is pinned anyway.
@@ -22,12 +23,14 @@ def build_wheel(folder: Path) -> Path:
         folder: Where it is put.
 
     Raises:
-        UserError: This installation has no sources to build from, hatchling is missing, or the build fails.
+        UserError: This installation has no sources to build from, hatchling is missing, the build fails, or a file
+            lies among the sources that git does not know or that is a link: the wheel would publish it.
     """
     if not (_ROOT / "pyproject.toml").is_file():
         raise UserError("the library's sources are not here; deploy from a checkout with pip install -e '.[deploy]'")
     if importlib.util.find_spec("hatchling") is None:
         raise UserError("hatchling, which builds the wheel, is missing; pip install 'lemonpress[deploy]'")
+    _check_sources()
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder.resolve())]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     found = list(folder.glob("lemonpress-*.whl"))
@@ -35,6 +38,20 @@ def build_wheel(folder: Path) -> Path:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no wheel was made"]
         raise UserError(f"the wheel of lemonpress cannot be built: {said[-1]}")
     return found[0]
+
+
+def _check_sources() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--", *_PACKED], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        raise UserError(f"{_ROOT}: is no git checkout, so nothing tells the library's files from others; clone it")
+    strange = [path for path in listed.stdout.splitlines() if "__pycache__" not in path]
+    strange += [
+        str(file.relative_to(_ROOT)) for top in _PACKED for file in (_ROOT / top).rglob("*") if file.is_symlink()
+    ]
+    if strange:
+        raise UserError(f"{strange[0]}: would be published in the library's wheel; remove it or commit it as a file")
 
 
 def requirements() -> str:

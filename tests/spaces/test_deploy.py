@@ -13,6 +13,7 @@ import pytest
 from gradio_client import Client
 from tiny_space import REPO_ID, answers, free_port, stopped_at_the_end
 
+from lemonpress import wheels
 from lemonpress.cli import main
 from lemonpress.deploying import Space, deploy, released, trained_on
 from lemonpress.errors import UserError
@@ -112,6 +113,44 @@ def test_it_starts_from_its_snapshot_where_the_library_is_not_installed(
             time.sleep(0.2)
         answer = Client(url, verbose=False).predict("The shop opens at nine on Sundays.", api_name="/paraphrase")
     assert answer["model"]["id"] == REPO_ID
+
+
+def test_of_a_study_what_raters_may_see_is_deployed_alone(
+    to: Destination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, study = tmp_path / "recipe.yaml", tmp_path / "mine"
+    recipe.write_text(
+        "{name: mine, title: Mine, benchmark: {data: data/heldout.jsonl, task: paraphrase}, sources: 4,"
+        " systems: {copy: {system: copy}, first: {system: first_words, words: 8}}}"
+    )
+    assert main(["annotation", "make", str(recipe), "--output", str(study)]) == 0
+    (study / "study" / "notes.txt").write_text("Who wrote what.")
+    monkeypatch.setenv("HF_TOKEN", str(to.token))
+    options = ["--study", str(study), "--version", "1.0.0", "--hub", to.endpoint]
+    assert main(["deploy", "annotation", "lemonpress/ratings", *options]) == 0
+    found = snapshot("lemonpress/ratings", "1.0.0", to.endpoint, "space")
+    assert [file.name for file in (found / "study").iterdir()] == ["study.json"]
+    assert not list(found.rglob("key.json"))
+
+
+@pytest.mark.parametrize("kind", ["stray", "link"])
+def test_what_is_not_ours_is_not_packed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = tmp_path / "checkout"
+    (top / "src").mkdir(parents=True)
+    (top / "pyproject.toml").write_text("")
+    (tmp_path / "private.txt").write_text("hf_token")
+    (top / "src" / "ours.py").write_text("")
+    (top / "src" / "__pycache__").mkdir()
+    (top / "src" / "__pycache__" / "ours.pyc").write_text("")
+    if kind == "link":
+        (top / "src" / "notes.txt").symlink_to(tmp_path / "private.txt")
+    subprocess.run(["git", "init", "-q"], cwd=top, check=True)
+    subprocess.run(["git", "add", "src/ours.py", *(["src/notes.txt"] if kind == "link" else [])], cwd=top, check=True)
+    if kind == "stray":
+        (top / "src" / ".env").write_text("TOKEN=1")
+    monkeypatch.setattr(wheels, "_ROOT", top)
+    with pytest.raises(UserError, match="would be published"):
+        wheels.build_wheel(tmp_path)
 
 
 @pytest.mark.parametrize(

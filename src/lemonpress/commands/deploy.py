@@ -93,5 +93,5 @@ def _annotation(args: argparse.Namespace) -> "Space":
     from lemonpress.annotation.study import STUDY
     from lemonpress.deploying import Space
 
-    # Of the study's folder this part alone: the key beside it says who wrote what.
-    return Space("annotation", args.repository, args.version, {}, folders={"study": (args.study / STUDY).parent})
+    # Of the study's folder this file alone: the key beside it says who wrote what.
+    return Space("annotation", args.repository, args.version, {}, files={"study/study.json": args.study / STUDY})
