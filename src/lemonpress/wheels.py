@@ -41,15 +41,13 @@ def build_wheel(folder: Path) -> Path:
 
 
 def _check_sources() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "--others", "--", *_PACKED], cwd=_ROOT, capture_output=True, text=True, check=False
-    )
-    if listed.returncode:
-        raise UserError(f"{_ROOT}: is no git checkout, so nothing tells the library's files from others; clone it")
-    strange = [path for path in listed.stdout.splitlines() if "__pycache__" not in path]
-    strange += [
-        str(file.relative_to(_ROOT)) for top in _PACKED for file in (_ROOT / top).rglob("*") if file.is_symlink()
-    ]
+    """Refuse links, and in a checkout what git does not know: a source archive has neither."""
+    files = (file for top in _PACKED for file in (_ROOT / top).rglob("*"))
+    strange = [str(file.relative_to(_ROOT)) for file in files if file.is_symlink()]
+    if (_ROOT / ".git").exists():
+        command = ["git", "ls-files", "--others", "--", *_PACKED]
+        listed = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False).stdout
+        strange += [path for path in listed.splitlines() if "__pycache__" not in path]
     if strange:
         raise UserError(f"{strange[0]}: would be published in the library's wheel; remove it or commit it as a file")
 
