@@ -135,7 +135,8 @@ def test_what_cannot_be_swept_is_refused_in_one_line(
 
 @pytest.mark.weights
 def test_only_what_a_looser_threshold_lets_through_is_asked(home: Path) -> None:
-    recipe = load_recipe("dataset_builders/recipes/demo.yaml", ["contexts.live=null", "contexts.starter.count=24"])
+    part = ["contexts.live=null", "contexts.rewritten=null", "contexts.starter.count=24"]
+    recipe = load_recipe("dataset_builders/recipes/demo.yaml", part)
     sweep = Sweep.open(recipe, "dimple-demo", "entailment", [0.5, 0.75, 0.9])
     levels = study(sweep, JUDGED, ENCODER)
     (shard,) = Store(sweep.run.folder / "shards").folder.glob("sweep/*/shard.json")
