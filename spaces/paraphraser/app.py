@@ -10,8 +10,10 @@ except ImportError:
     spaces = None
 
 import importlib.util
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -81,15 +83,17 @@ def main() -> int:
     firsts = {task: text for text, task in reversed(EXAMPLES)}
     _prepare(parts, [(text, task) for task, text in firsts.items()])  # models that load when first needed do so now
     Thread(target=_prepare, args=(parts, EXAMPLES), daemon=True).start()
-    build(parts).queue(max_size=_WAITING).launch(
-        theme=_theme(),
-        css_paths=_HERE / "style.css",
-        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
-        footer_links=["api"],
-        max_file_size="1kb",
-        ssr_mode=False,
-        mcp_server=settings.mcp and _has_mcp(),
-    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # what stops a Space; the last feedback is pushed first
+    with closing(parts.box):
+        build(parts).queue(max_size=_WAITING).launch(
+            theme=_theme(),
+            css_paths=_HERE / "style.css",
+            head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+            footer_links=["api"],
+            max_file_size="1kb",
+            ssr_mode=False,
+            mcp_server=settings.mcp and _has_mcp(),
+        )
     return 0
 
 

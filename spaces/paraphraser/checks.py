@@ -22,7 +22,7 @@ WORDS = (1, 40)
 LEVELS = (2, 6)
 MAX_TREE_CHARACTERS = 1000
 _UNPRINTABLE = frozenset({"Cc", "Cn", "Co", "Cs"})
-_PARAGRAPH = re.compile(r"\s*\n\s*\n\s*")
+_PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def passage(text: object) -> Passage:
         raise UserError("Please send text.")
     if len(text) > 20 * MAX_CHARACTERS:
         raise UserError(f"That is too long: please keep to {MAX_CHARACTERS:,} characters.")
-    _check_printable(text)
+    check_printable(text)
     lines = [" ".join(part.split()) for part in _PARAGRAPH.split(text)]
     whole = " ".join(filter(None, lines))
     if not whole:
@@ -114,12 +114,15 @@ def one_sentence(text: object, what: str) -> str:
     """
     if not isinstance(text, str):
         raise UserError(f"{what}: please send text.")
-    _check_printable(text[: MAX_SENTENCE_CHARACTERS + 1])
+    too_long = UserError(f"{what}: please keep to one sentence of {MAX_WORDS} words.")
+    if len(text) > 20 * MAX_CHARACTERS:
+        raise too_long
     line = " ".join(text.split())
     if not any(map(str.isalpha, line)):
         raise UserError(f"{what}: please type a sentence.")
     if len(line) > MAX_SENTENCE_CHARACTERS or len(line.split()) > MAX_WORDS:
-        raise UserError(f"{what}: please keep to one sentence of {MAX_WORDS} words.")
+        raise too_long
+    check_printable(line, f"{what}: this")
     return line
 
 
@@ -169,9 +172,18 @@ def integer(value: object, name: str, bounds: tuple[int, int], unit: str) -> int
     return value
 
 
-def _check_printable(text: str) -> None:
+def check_printable(text: str, what: str = "This") -> None:
+    """Refuse control characters, lone surrogates and the like.
+
+    Args:
+        text: As it was sent.
+        what: What the message begins with.
+
+    Raises:
+        UserError: It holds any.
+    """
     if any(unicodedata.category(c) in _UNPRINTABLE and not c.isspace() for c in text) or "\ufffd" in text:
-        raise UserError("This does not look like text: it holds characters that cannot be printed.")
+        raise UserError(f"{what} does not look like text: it holds characters that cannot be printed.")
 
 
 def _check_sentences(sentences: Sequence[str]) -> None:

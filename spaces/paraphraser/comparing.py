@@ -8,6 +8,7 @@ from typing import Any
 
 from checks import Ask, Passage
 from judging import Sentence
+from loading import Loaded
 from rewriting import Rewriter, pin
 from settings import Named
 
@@ -15,13 +16,12 @@ from lemonpress.errors import UserError
 from lemonpress.hub.destination import is_loopback
 from lemonpress.hub.versions import of_tag, parse
 
-_KEPT = 2
 _OFFERED = 3
 
 
 @dataclass
 class Shelf:
-    """Students that may be compared; those asked for last are loaded.
+    """Students that may be compared, loaded when first asked for; the settings bound how many there are.
 
     All are judged by the critics of the Space's own student, so that their verdicts mean the same.
 
@@ -29,14 +29,15 @@ class Shelf:
         own: The Space's own student; always there.
         offered: What visitors may choose from; `own` among them.
         endpoint: Address of the Hub, or None.
-        on_gpu: As in `Rewriter`.
     """
 
     own: Rewriter
     offered: tuple[Named, ...]
     endpoint: str | None = None
-    _loaded: "OrderedDict[Named, Rewriter]" = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
+    _loaded: Loaded[Named, Rewriter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loaded = Loaded(self._load)
 
     @property
     def names(self) -> list[str]:
@@ -44,7 +45,7 @@ class Shelf:
         return [str(name) for name in self.offered]
 
     def get(self, name: object, which: str) -> Rewriter:
-        """A student, loaded if it is not yet; at most two are kept beside the Space's own.
+        """A student, loaded if it is not yet.
 
         Args:
             name: As in `names`.
@@ -58,15 +59,10 @@ class Shelf:
             raise UserError(f"{which}: please choose one of {', '.join(self.names)}.")
         if found == self.own.pinned.name:
             return self.own
-        with self._lock:  # a second visitor waits for the same load
-            if found not in self._loaded:
-                while len(self._loaded) >= _KEPT:
-                    self._loaded.popitem(last=False)
-                self._loaded[found] = replace(
-                    self.own, pinned=pin(found, self.endpoint), syntax=None, _known=OrderedDict(), _lock=Lock()
-                )
-            self._loaded.move_to_end(found)
-            return self._loaded[found]
+        return self._loaded.get(found)
+
+    def _load(self, name: Named) -> Rewriter:
+        return replace(self.own, pinned=pin(name, self.endpoint), syntax=None, _known=OrderedDict(), _lock=Lock())
 
 
 def side_by_side(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from checks import check_printable
 from settings import Named
 
 from lemonpress.errors import UserError
@@ -79,10 +80,11 @@ class Corpus:
             filters: All must pass.
 
         Raises:
-            UserError: A domain or score that the corpus lacks, or a query that is too long.
+            UserError: A domain or score that the corpus lacks, or a query that is too long or no text.
         """
         if len(query) > MAX_QUERY:
             raise UserError(f"search: please keep to {MAX_QUERY} characters.")
+        check_printable(query, "search: this")
         if domain is not None and domain not in self.domains:
             raise UserError("domain: this corpus has no such domain; please choose one from the list.")
         passing = np.ones(self.table.num_rows, dtype=bool)

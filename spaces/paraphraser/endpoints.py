@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
-from checks import ask, passage
+from checks import Passage, ask, passage
 from comparing import side_by_side, tally
 from corpus import drawn_from, page_of
 from exploring import filters
 from judging import Sentence, together
-from parts import STUDENT_QUEUE, Parts
+from parts import AT_ONCE, STUDENT_QUEUE, Parts
 from rewriting import Pinned
 
 from lemonpress.errors import UserError
@@ -29,12 +29,13 @@ def add_endpoints(parts: Parts) -> None:
     if "summary" in tasks:
         _writes(_summarise(parts), "summarise")
     _writes(_compare(parts), "compare")
-    gr.api(_explore(parts), api_name="explore", concurrency_id="corpus", concurrency_limit=4)
-    gr.api(_feedback(parts), api_name="feedback", concurrency_id="feedback", concurrency_limit=4)
+    # Gradio's own client puts calls of these into the queue too, others that are posted need not wait.
+    gr.api(_explore(parts), api_name="explore", queue=False, concurrency_id="corpus", concurrency_limit=4)
+    gr.api(_feedback(parts), api_name="feedback", queue=False, concurrency_id="feedback", concurrency_limit=4)
 
 
 def _writes(function: Callable[..., Any], name: str) -> None:
-    gr.api(function, api_name=name, concurrency_id=STUDENT_QUEUE)
+    gr.api(function, api_name=name, concurrency_id=STUDENT_QUEUE, concurrency_limit=AT_ONCE)
 
 
 @contextmanager
@@ -46,21 +47,31 @@ def _kindly() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from None
 
 
-def _answered(
+def _answers(
     parts: Parts, text: str, task: StudentTask, n: int, temperature: float, words: int = 0, tree: str | None = None
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
+    """The answer so far after each sentence, so that Gradio may stop when the caller is gone.
+
+    Sentences that are not written yet stand in the text as they are.
+    """
     found, wanted = parts.asked(text, task, n, temperature, words, tree)
-    results = list(parts.rewriter.rewrite(found, wanted))
-    return {
-        "text": found.joined(together(results)),
-        "sentences": [result.as_json() for result in results],
-        "model": parts.rewriter.pinned.as_json(),
-        **({"tree": tree} if tree is not None else {}),
-    }
+    results: list[Sentence] = []
+    for result in parts.rewriter.rewrite(found, wanted):
+        results.append(result)
+        yield {
+            "text": _so_far(found, results),
+            "sentences": [result.as_json() for result in results],
+            "model": parts.rewriter.pinned.as_json(),
+            **({"tree": tree} if tree is not None else {}),
+        }
+
+
+def _so_far(text: Passage, results: list[Sentence]) -> str:
+    return text.joined([*together(results), *text.sentences[len(results) :]])
 
 
 def _paraphrase(parts: Parts) -> Callable[..., Any]:
-    def paraphrase(text: str, n: int = 5, temperature: float = 0.7) -> dict[str, Any]:
+    def paraphrase(text: str, n: int = 5, temperature: float = 0.7) -> Iterator[dict[str, Any]]:
         """Say an English text in other words, sentence by sentence, and judge every candidate.
 
         Args:
@@ -73,7 +84,7 @@ def _paraphrase(parts: Parts) -> Callable[..., Any]:
             scores, verdicts and reasons; model: id, version and commit.
         """
         with _kindly():
-            return _answered(parts, text, "paraphrase", n, temperature)
+            yield from _answers(parts, text, "paraphrase", n, temperature)
 
     return paraphrase
 
@@ -81,7 +92,7 @@ def _paraphrase(parts: Parts) -> Callable[..., Any]:
 def _control(parts: Parts) -> Callable[..., Any]:
     def control(
         text: str, exemplar: str = "", tree: str = "", levels: int = 3, n: int = 5, temperature: float = 0.7
-    ) -> dict[str, Any]:
+    ) -> Iterator[dict[str, Any]]:
         """Say an English text in other words, in the syntax of an exemplar sentence or of a tree.
 
         Args:
@@ -98,13 +109,13 @@ def _control(parts: Parts) -> Callable[..., Any]:
             distance from it, in edits.
         """
         with _kindly():
-            return _answered(parts, text, "control", n, temperature, tree=parts.tree(exemplar, tree, levels))
+            yield from _answers(parts, text, "control", n, temperature, tree=parts.tree(exemplar, tree, levels))
 
     return control
 
 
 def _summarise(parts: Parts) -> Callable[..., Any]:
-    def summarise(text: str, words: int = 0, n: int = 5, temperature: float = 0.7) -> dict[str, Any]:
+    def summarise(text: str, words: int = 0, n: int = 5, temperature: float = 0.7) -> Iterator[dict[str, Any]]:
         """Say each sentence of an English text in fewer words, and judge every candidate.
 
         Args:
@@ -117,7 +128,7 @@ def _summarise(parts: Parts) -> Callable[..., Any]:
             As paraphrase.
         """
         with _kindly():
-            return _answered(parts, text, "summary", n, temperature, words)
+            yield from _answers(parts, text, "summary", n, temperature, words)
 
     return summarise
 
@@ -125,7 +136,7 @@ def _summarise(parts: Parts) -> Callable[..., Any]:
 def _compare(parts: Parts) -> Callable[..., Any]:
     def compare(
         text: str, left: str, right: str, task: str = "paraphrase", n: int = 3, temperature: float = 0.7
-    ) -> dict[str, Any]:
+    ) -> Iterator[dict[str, Any]]:
         """Let two published students rewrite the same text, judged by the same critics.
 
         Args:
@@ -144,11 +155,11 @@ def _compare(parts: Parts) -> Callable[..., Any]:
             found = passage(text)
             wanted = ask(_plain(parts, task), n, temperature, sentences=2 * len(found.sentences))
             one, other = parts.shelf.get(left, "left"), parts.shelf.get(right, "right")
-            *_, sides = side_by_side(one, other, found, wanted)
-            return {
-                name: _side(student.pinned, results, found.joined(together(results)))
-                for name, student, results in zip(("left", "right"), (one, other), sides, strict=True)
-            }
+            for sides in side_by_side(one, other, found, wanted):
+                yield {
+                    name: _side(student.pinned, results, _so_far(found, results))
+                    for name, student, results in zip(("left", "right"), (one, other), sides, strict=True)
+                }
 
     return compare
 

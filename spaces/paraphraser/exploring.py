@@ -1,14 +1,15 @@
 """The released corpora that visitors may read: found from the student, loaded when first asked for."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 import corpus
 from corpus import Corpus, Filter
+from loading import Loaded
 from settings import Named
 
 from lemonpress.errors import UserError
@@ -26,8 +27,10 @@ class Library:
 
     offered: tuple[Named, ...]
     endpoint: str | None = None
-    _loaded: dict[Named, Corpus] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    _loaded: Loaded[Named, Corpus] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loaded = Loaded(lambda name: corpus.load(name, self.endpoint))
 
     @property
     def names(self) -> list[str]:
@@ -43,10 +46,7 @@ class Library:
         found = next((one for one in self.offered if str(one) == name), None)
         if found is None:
             raise UserError(f"corpus: please choose one of {', '.join(self.names) or 'none: there are none here'}.")
-        with self._lock:
-            if found not in self._loaded:
-                self._loaded[found] = corpus.load(found, self.endpoint)
-            return self._loaded[found]
+        return self._loaded.get(found)
 
 
 def found_from(folder: Path, listed: Sequence[Named]) -> tuple[Named, ...]:
@@ -78,11 +78,24 @@ def filters(given: object) -> list[Filter]:
         raise UserError('scores: please send bounds by score, such as {"entailment": [0.9, 1]}.')
     found = []
     for score, bounds in given.items():
-        if not isinstance(bounds, list | tuple) or len(bounds) != 2 or not all(map(_bound, bounds)):
+        if not isinstance(bounds, list | tuple) or len(bounds) != 2:
             raise UserError('scores: please send bounds by score, such as {"entailment": [0.9, 1]}.')
-        found.append(Filter(str(score), *bounds))
+        found.append(Filter(str(score), *map(bound, bounds)))
     return found
 
 
-def _bound(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+def bound(value: object) -> float | None:
+    """One bound of a score; None stays None.
+
+    Raises:
+        UserError: It is no finite number.
+    """
+    if value is None:
+        return None
+    number = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            number = float(value)
+    if not math.isfinite(number):
+        raise UserError("scores: please send bounds as numbers, such as 0.9.")
+    return number

@@ -44,7 +44,7 @@ class Box:
 
         Args:
             task: What was asked for.
-            source: What was rewritten.
+            source: What was rewritten; kept with single spaces, as its limit counts them.
             text: The rewriting.
             rating: good or bad.
             why: In words; may be empty.
@@ -58,7 +58,7 @@ class Box:
             "day": datetime.now(UTC).date().isoformat(),
             "student": dict(self.release),
             "task": _text(task, "task", 20),
-            "source": _text(source, "source", MAX_CHARACTERS),
+            "source": _text(_one_space(source), "source", MAX_CHARACTERS),
             "text": _text(text, "text", 2 * MAX_CHARACTERS),
             "rating": rating,
             "why": _text(why, "why", MAX_WHY, empty=True),
@@ -71,6 +71,16 @@ class Box:
             stream.write(line)
             stream.flush()
             os.fsync(stream.fileno())
+
+    def close(self) -> None:
+        """Push what was not pushed yet; what cannot be pushed stays in the file, and the log says so."""
+        if self.scheduler is None:
+            return
+        try:
+            self.scheduler.trigger().result()
+        except _failures() as error:
+            print(f"paraphraser: feedback was not pushed ({type(error).__name__}): it is in {self.file}", flush=True)
+        self.scheduler.stop()
 
 
 def open_box(settings: Settings, release: Mapping[str, str]) -> Box:
@@ -90,8 +100,6 @@ def open_box(settings: Settings, release: Mapping[str, str]) -> Box:
 
 def _scheduler(dataset: str, folder: Path) -> Any:
     from huggingface_hub import CommitScheduler
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
         return CommitScheduler(
@@ -103,11 +111,23 @@ def _scheduler(dataset: str, folder: Path) -> Any:
             allow_patterns="*.jsonl",
             private=True,
         )
-    except (HfHubHTTPError, LocalTokenNotFoundError, httpx.TransportError) as error:
+    except _failures() as error:
         raise UserError(
             f"LEMONPRESS_FEEDBACK_DATASET: {dataset} cannot be written ({type(error).__name__}); "
             "set HF_TOKEN to a token that may"
         ) from None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a Hub that cannot be written raises."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    return HfHubHTTPError, LocalTokenNotFoundError, httpx.TransportError
+
+
+def _one_space(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _text(value: object, name: str, most: int, empty: bool = False) -> str:

@@ -48,6 +48,7 @@ class _Turns:
             self._changed.notify_all()
 
 
+_loading = Lock()  # from_pretrained changes PyTorch's default type for the whole process while it runs
 _turn = _Turns()  # one sentence at a time, whichever student writes it: two at once would slow each other down
 
 
@@ -196,7 +197,8 @@ def pin(name: Named, endpoint: str | None = None) -> Pinned:
         UserError: There is no such release.
     """
     folder = snapshot(name.repo_id, name.version, endpoint)
-    return Pinned(name, folder.name, Student.load(folder))
+    with _loading:
+        return Pinned(name, folder.name, Student.load(folder))
 
 
 def load(

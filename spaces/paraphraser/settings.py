@@ -8,9 +8,12 @@ from pathlib import Path
 from lemonpress.errors import UserError
 from lemonpress.home import home
 from lemonpress.hub.checks import REPO_ID
+from lemonpress.hub.versions import parse
 
 STUDENT = "lemonpress/lemon-student-demo"
 VERSION = "1.0.0"
+MAX_COMPARED = 4
+"""Students beside the Space's own that may be listed: all that were asked for stay in memory."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,44 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings.
 
     Raises:
-        UserError: A variable names no release or repository.
+        UserError: A variable names no release or repository, is no switch, or names too many releases.
     """
-    repo_id = environment.get("LEMONPRESS_STUDENT", STUDENT)
+    repo_id = environment.get("LEMONPRESS_STUDENT") or STUDENT
+    if not REPO_ID.fullmatch(repo_id):
+        raise UserError(f"LEMONPRESS_STUDENT: {repo_id!r} is no repository; write namespace/name")
+    version = environment.get("LEMONPRESS_STUDENT_VERSION") or VERSION
+    student = Named(repo_id, _version("LEMONPRESS_STUDENT_VERSION", version))
+    compare = _named("LEMONPRESS_COMPARE", environment)
+    if len({*compare} - {student}) > MAX_COMPARED:
+        raise UserError(f"LEMONPRESS_COMPARE: names more than {MAX_COMPARED} releases beside the student; name fewer")
     dataset = environment.get("LEMONPRESS_FEEDBACK_DATASET") or None
     if dataset is not None and not REPO_ID.fullmatch(dataset):
         raise UserError(f"LEMONPRESS_FEEDBACK_DATASET: {dataset!r} is no repository; write namespace/name")
     return Settings(
-        student=Named(repo_id, environment.get("LEMONPRESS_STUDENT_VERSION", VERSION)),
-        compare=_named("LEMONPRESS_COMPARE", environment),
+        student=student,
+        compare=compare,
         corpora=_named("LEMONPRESS_CORPUS", environment),
         feedback=Path(environment.get("LEMONPRESS_FEEDBACK") or home() / "feedback").expanduser(),
         feedback_dataset=dataset,
-        mcp=environment.get("LEMONPRESS_MCP") == "1",
+        mcp=_switch("LEMONPRESS_MCP", environment),
     )
+
+
+def _switch(variable: str, environment: Mapping[str, str]) -> bool:
+    value = environment.get(variable, "")
+    if value not in ("", "0", "1"):
+        raise UserError(f"{variable}: {value!r} is neither 0 nor 1; write 1 for on")
+    return value == "1"
+
+
+def _version(variable: str, version: str) -> str:
+    """A version without the v of its tag."""
+    plain = version.removeprefix("v")
+    try:
+        parse(plain)
+    except UserError as error:
+        raise UserError(f"{variable}: {error}") from None
+    return plain
 
 
 def _named(variable: str, environment: Mapping[str, str]) -> tuple[Named, ...]:
@@ -76,5 +103,5 @@ def _named(variable: str, environment: Mapping[str, str]) -> tuple[Named, ...]:
         repo_id, _, version = entry.partition("@")
         if not REPO_ID.fullmatch(repo_id) or not version:
             raise UserError(f"{variable}: {entry!r} is no release; write namespace/name@1.0.0, with spaces between")
-        found.append(Named(repo_id, version))
+        found.append(Named(repo_id, _version(variable, version)))
     return tuple(dict.fromkeys(found))

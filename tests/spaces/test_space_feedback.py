@@ -10,13 +10,19 @@ from pathlib import Path
 
 import feedback
 import pytest
+from checks import passage
 from feedback import open_box
+from gradio_client import Client
 from huggingface_hub import HfApi
-from settings import Settings, read
+from judging import Candidate, Sentence
+from settings import MAX_COMPARED, Named, Settings, read
+from tab_rewrite import rateable
+from tiny_space import Start, space_at
 
 from lemonpress.assets import asset
 from lemonpress.errors import UserError
 from lemonpress.hub.local.server import LocalHub
+from lemonpress.hub.release import Release
 
 RELEASE = {"id": "lemonpress/tiny-student", "version": "1.0.0"}
 
@@ -46,7 +52,7 @@ def test_feedback_of_many_at_once_is_kept_whole_and_restarts_add_files(settings:
     open_box(settings, RELEASE).put("summary", "After a restart.", "Short.", "good")
     found = rows(settings)
     assert len(found) == 65
-    assert {str(row["source"]) for row in found} >= {f"{number} " * 200 for number in range(64)}
+    assert {str(row["source"]) for row in found} >= {(f"{number} " * 200).strip() for number in range(64)}
 
 
 def test_feedback_survives_a_kill(settings: Settings) -> None:
@@ -61,6 +67,23 @@ def test_feedback_survives_a_kill(settings: Settings) -> None:
     environment = os.environ | {"LEMONPRESS_FEEDBACK": str(settings.feedback)}
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, timeout=60, check=False)
     assert [row["text"] for row in rows(settings)] == ["Rain fell."]
+
+
+def test_what_may_be_rewritten_may_be_rated(settings: Settings) -> None:
+    source = f"It rained.{' ' * 3000}It rained on."
+    passage(source)
+    open_box(settings, RELEASE).put("paraphrase", source, "Rain fell.", "good")
+    assert [row["source"] for row in rows(settings)] == ["It rained. It rained on."]
+
+
+def test_each_rewriting_is_rated_with_its_own_sentence() -> None:
+    results = [Sentence(source, (Candidate("Rain fell.", 1, ()),), 0, 0) for source in ("It rained.", "It poured.")]
+    assert rateable(results, "Rain fell. Rain fell.") == [
+        ("The whole text", "It rained. It poured.", "Rain fell. Rain fell."),
+        ("Sentence 1: Rain fell.", "It rained.", "Rain fell."),
+        ("Sentence 2: Rain fell.", "It poured.", "Rain fell."),
+    ]
+    assert [label for label, *_ in rateable(results[:1], None)] == ["Rain fell."]
 
 
 @pytest.mark.parametrize(
@@ -124,12 +147,39 @@ def test_feedback_is_pushed_to_the_dataset_that_is_named(space_hub: LocalHub, tm
     assert any(file.startswith("data/feedback-") and file.endswith(".jsonl") for file in files)
 
 
+def test_a_space_that_is_stopped_pushes_its_last_feedback(
+    start_space: Start, tiny_release: Release, space_hub: LocalHub, tmp_path: Path
+) -> None:
+    dataset = "lemonpress/tiny-last-feedback"
+    variables = {
+        "HF_TOKEN": space_hub.token,
+        "HF_HUB_DISABLE_XET": "1",
+        "LEMONPRESS_FEEDBACK": str(tmp_path / "box"),
+        "LEMONPRESS_FEEDBACK_DATASET": dataset,
+    }
+    with space_at(start_space, **variables) as url:  # it ends by SIGTERM
+        Client(url, verbose=False).predict("paraphrase", "It rained.", "Rain fell.", "good", api_name="/feedback")
+    api = HfApi(endpoint=space_hub.endpoint, token=space_hub.token)
+    [name] = [one for one in api.list_repo_files(dataset, repo_type="dataset") if one.endswith(".jsonl")]
+    file = api.hf_hub_download(dataset, name, repo_type="dataset", local_dir=tmp_path / "read")
+    [row] = map(json.loads, Path(file).read_text(encoding="utf-8").splitlines())
+    assert (row["source"], row["text"]) == ("It rained.", "Rain fell.")
+
+
 def test_settings_that_name_nothing_are_refused() -> None:
     assert [str(one) for one in read({"LEMONPRESS_COMPARE": "a/b@1.0.0, a/b@1.0.0 c/d@2.0.0"}).compare] == [
         "a/b@1.0.0",
         "c/d@2.0.0",
     ]
+    assert read({"LEMONPRESS_STUDENT": "a/b", "LEMONPRESS_STUDENT_VERSION": "v1.2.0"}).student == Named("a/b", "1.2.0")
+    assert read({"LEMONPRESS_COMPARE": "a/b@v1.0.0 a/b@1.0.0"}).compare == (Named("a/b", "1.0.0"),)
+    assert [read({"LEMONPRESS_MCP": value}).mcp for value in ("", "0", "1")] == [False, False, True]
     for variable, value in [
+        ("LEMONPRESS_STUDENT", "nobody"),
+        ("LEMONPRESS_STUDENT_VERSION", "latest"),
+        ("LEMONPRESS_MCP", "yes"),
+        ("LEMONPRESS_CORPUS", "a/b@main"),
+        ("LEMONPRESS_COMPARE", " ".join(f"a/b@1.{minor}.0" for minor in range(MAX_COMPARED + 1))),
         ("LEMONPRESS_COMPARE", "a/b"),
         ("LEMONPRESS_CORPUS", "../etc@1.0.0"),
         ("LEMONPRESS_FEEDBACK_DATASET", "nobody"),

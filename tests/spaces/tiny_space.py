@@ -21,6 +21,7 @@ from lemonpress.hub.staging import release_folder
 from lemonpress.recipes import load_recipe
 from lemonpress.students import contract as contracts
 from lemonpress.students.contract import Contract
+from lemonpress.students.loading import load_base
 from lemonpress.students.prompts import prompt
 
 REPO_ID = "lemonpress/tiny-student"
@@ -39,18 +40,29 @@ _OVERRIDES = [
     "corpora.dimsum-demo.critics=[{critic: compression, below: 0.8}]",
     "corpora.dimsum-demo.diversity=null",
 ]
+_PLAIN = Contract(lengths=True)
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def release_student(space_hub: LocalHub, folder: Path, version: str, seed: int) -> Release:
+def release_student(
+    space_hub: LocalHub,
+    folder: Path,
+    version: str,
+    seed: int,
+    repo_id: str = REPO_ID,
+    contract: Contract = _PLAIN,
+) -> Release:
     _save_tiny_llama(folder, seed)
-    contract = Contract(lengths=True)
+    if contract.parts:
+        model, tokenizer, _ = load_base(folder, contract, {})
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     contracts.write(contract, folder)
     recipe = load_recipe("dataset_builders/recipes/demo.yaml", _OVERRIDES)
     origin = provenance(recipe, {}, {"all": seed}, [], {"student": "apache-2.0"})
     origin["datasets"] = [{"id": CORPUS_ID, "tag": "v1.0.0"}]
     card = ModelCard(
-        repo_id=REPO_ID,
+        repo_id=repo_id,
         version=version,
         kind="student",
         licence="apache-2.0",
@@ -68,7 +80,7 @@ def release_student(space_hub: LocalHub, folder: Path, version: str, seed: int) 
     def render(stated: Mapping[str, Any]) -> str:
         return render_model_card(replace(card, provenance=stated))
 
-    return release_folder(folder, REPO_ID, "model", version, origin, render, to)
+    return release_folder(folder, repo_id, "model", version, origin, render, to)
 
 
 @contextmanager
