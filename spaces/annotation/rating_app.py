@@ -49,8 +49,9 @@ def build(study: Study, store: Store, owner_code: str | None, systems: Mapping[s
 def _page(study: Study, store: Store) -> None:
     """What raters see: a welcome, then one text at a time, then thanks."""
     code = gr.BrowserState("", storage_key=f"lemonpress-annotation-{study.id}", secret=store.secret("browser"))
-    turn = gr.State(None)  # showing and place of the text before the rater
-    top = gr.HTML(head(study.title, None))
+    # The text before the rater, on the page and not in the session: Save is of the text that was there when pressed.
+    turn = gr.Number(None, precision=0, visible="hidden", elem_id="an-turn")
+    top = gr.HTML(head(study.title, None), elem_id="an-top")
     note = gr.HTML("", elem_id="an-note")
     with gr.Column(elem_id="an-welcome") as entrance:
         gr.HTML(welcome(study))
@@ -85,7 +86,7 @@ def _page(study: Study, store: Store) -> None:
         pass_code = gr.HTML("")
         stop = gr.Button("Stop for now", elem_id="an-stop", size="sm")
     # The text last: when it is there, the page takes answers, and the questions must be blank by then.
-    everything = [code, turn, *questions, back, top, note, entrance, rating, ending, thanks, another, leaving,
+    everything = [code, *questions, turn, back, top, note, entrance, rating, ending, thanks, another, leaving,
                   pass_code, text]  # fmt: skip
 
     def show_entrance(said: str = "") -> dict[Any, Any]:
@@ -100,12 +101,12 @@ def _page(study: Study, store: Store) -> None:
             leaving: gr.Column(visible=False),
         }
 
-    def show(given: str, shown: Shown | None, said: str = "") -> dict[Any, Any]:
+    def show(given: str, shown: Shown | None) -> dict[Any, Any]:
         """A text, or thanks after the last one."""
         progress = store.progress(given)
         common = {
             code: given,
-            note: message(said),
+            note: "",
             entrance: gr.Column(visible=False),
             rating: gr.Column(visible=shown is not None),
             ending: gr.Column(visible=shown is None),
@@ -118,7 +119,7 @@ def _page(study: Study, store: Store) -> None:
         said_before = shown.scores or {}
         return {
             **common,
-            turn: (shown.showing, shown.place),
+            turn: shown.showing,
             top: head(study.title, (shown.place, shown.total)),
             text: card(study.task, shown),
             back: gr.Button(interactive=shown.place > 1),
@@ -143,21 +144,21 @@ def _page(study: Study, store: Store) -> None:
         except UserError as error:
             return {note: message(str(error))}
 
-    def save(given: str, at: tuple[int, int] | None, *scores: object) -> dict[Any, Any]:
+    def save(given: str, showing: int | None, *scores: object) -> dict[Any, Any]:
         try:
-            if at is None:  # the Space was started anew
-                return show(given, store.next(given), "The page was out of date; here is where you were.")
             if None in scores:
                 return {note: message("Please answer all three questions.")}
-            store.rate(given, at[0], dict(zip(CRITERIA[study.task], scores, strict=True)))
-            return show(given, store.at(given, at[1] + 1))
+            store.rate(given, showing, dict(zip(CRITERIA[study.task], scores, strict=True)))
+            place = store.place(given, showing)
+            after = None if place is None else store.at(given, place + 1)
+            return show(given, after or store.next(given))  # after the last one, those that were passed over
         except UserError as error:
             return {note: message(str(error))}
 
-    def go_back(given: str, at: tuple[int, int] | None) -> dict[Any, Any]:
+    def go_back(given: str, showing: int | None) -> dict[Any, Any]:
         try:
-            place = at[1] if at else store.progress(given).done + 1
-            return show(given, store.at(given, max(place - 1, 1)))
+            place = store.progress(given).total + 1 if showing is None else store.place(given, showing)
+            return show(given, store.next(given) if place is None else store.at(given, max(place - 1, 1)))
         except UserError as error:
             return {note: message(str(error))}
 
@@ -171,7 +172,8 @@ def _page(study: Study, store: Store) -> None:
     def leave(given: str) -> dict[Any, Any]:
         return show_entrance(f"All you said is saved. Your code to come back with: {given}")
 
-    # Said twice is the same as said once; "once" would lose what comes while the page has not yet taken in an answer.
+    # "once" would lose what comes while the page has not yet taken in an answer. Save twice is Save once: it says
+    # which text it is of.
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
     gr.on(None, come, [code], everything, **quiet)
     gr.on([begin.click, name.submit], enter, [name], [*everything, name], **{**quiet, "trigger_mode": "once"})
@@ -187,7 +189,8 @@ def _api(study: Study, store: Store, owner_code: str | None, systems: Mapping[st
         """Begin as a rater, or come back.
 
         Args:
-            name: Any name of up to 60 characters, or the code from an earlier start.
+            name: Any name of up to 60 characters, a pseudonym at best, or the code from an earlier start. A name that
+                has taken part is refused, which tells whoever asks that it has.
 
         Returns:
             code: what the other endpoints ask for; task; criteria: what is rated, from 1 to 3; guidelines: what the

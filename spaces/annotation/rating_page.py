@@ -34,7 +34,9 @@ def welcome(study: Study) -> str:
         f'<div class="an-card"><p>You will read sentences and {what} of them, and judge each by three questions on '
         "a scale from 1 to 3. Read the guidelines below first; they stay at hand.</p>"
         "<p>Every answer is saved at once. You may stop at any time and come back with your code.</p>"
-        '<p class="an-small">Your name is not stored: the study keeps a pseudonym, what you answer, and when.</p>'
+        '<p class="an-small">Any name will do; best take one that nobody knows you by. The study stores no name, '
+        "but whoever runs it can try names and learn which of them took part. It keeps a pseudonym, what you answer, "
+        "and when.</p>"
         "</div>"
     )
 

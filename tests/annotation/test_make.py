@@ -14,6 +14,8 @@ from lemonpress.annotation.store import Store
 from lemonpress.annotation.study import KEY, RATINGS, STUDY, read_key, read_study
 from lemonpress.commands import annotation
 from lemonpress.errors import UserError
+from lemonpress.evaluation.llm_judge import read_predictions
+from lemonpress.evaluation.ratings import Rating
 
 _SOURCES = [f"The small shop number {number} opens at nine on Sundays." for number in range(12)]
 
@@ -71,8 +73,32 @@ def test_equal_texts_are_one_item_and_systems_have_no_names(tmp_path: Path) -> N
 
 def test_a_seed_draws_the_same_sources(tmp_path: Path) -> None:
     drawn = [make(read_recipe(str(_recipe(tmp_path, seed=seed))))[0] for seed in (1, 1, 2)]
-    assert drawn[0] == drawn[1]
+    assert drawn[0].id == drawn[1].id
+    assert [one.item for one in drawn[0].items] == [one.item for one in drawn[1].items]
     assert drawn[0].id != drawn[2].id
+
+
+def test_a_seed_does_not_tell_who_wrote_what(tmp_path: Path) -> None:
+    recipe = read_recipe(str(_recipe(tmp_path)))
+    drawn = {tuple(tuple(one.arms) for one in make(recipe)[0].items) for _ in range(20)}
+    assert len(drawn) > 1  # of six orders of three systems
+
+
+def test_people_and_models_rate_the_same_items(tmp_path: Path) -> None:
+    file = tmp_path / "broken.jsonl"
+    recipe = _recipe(tmp_path, systems={"mine": {"system": "table", "path": str(file), "of": "zeta"}}, sources=12)
+    rows = [
+        {"system": "zeta", "source": source.replace("small", " small"), "candidate": f"It\nopens  at {place}.\n"}
+        for place, source in enumerate(_SOURCES)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spaced = (tmp_path / "bench.jsonl").read_text().replace("shop number", "shop\\nnumber")
+    (tmp_path / "bench.jsonl").write_text(spaced)
+    study, _ = make(read_recipe(str(recipe)))
+    models = [Rating(one.source, one.candidate, ("mine",), "paraphrase", "m", "model", {}) for one in
+              read_predictions(str(file))[0]]  # fmt: skip
+    assert {one.item for one in models} == {one.item for one in study.items}
+    assert {one.candidate for one in study.items} == {f"It opens at {place}." for place in range(12)}
 
 
 def test_few_sources_are_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

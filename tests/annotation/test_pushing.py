@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,39 @@ def test_ratings_come_by_schedule_and_at_the_end(hub: LocalHub, tmp_path: Path) 
     assert "path: ratings/*.jsonl" in Path(files).read_text()
     local = [str(tmp_path / which / "pushed" / "ratings" / "*.jsonl") for which in ("one", "two")]
     assert load_dataset("json", data_files=local, split="train").num_rows == 5
+
+
+def test_a_last_push_that_fails_is_one_line_and_ends_the_schedule(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    study = small_study(distinct(1, 1), ratings_dataset=REPO_ID, every=600.0)
+    store = Store(tmp_path / "one", study)
+    with ExitStack() as stack:
+        hub = stack.enter_context(running(tmp_path / "hub"))
+        with pushing(store, study, tmp_path / "pushed", hub.token, hub.endpoint):
+            rate_all(store, "Ada", texts=1)
+            stack.close()
+            capfd.readouterr()
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"annotation: {REPO_ID} did not get the last ratings (")
+    assert said[0].endswith(f"all are in {store.file}")
+
+
+def test_a_public_dataset_is_warned_about(hub: LocalHub, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    study = small_study(distinct(1, 1), ratings_dataset=REPO_ID)
+    store = Store(tmp_path / "one", study)
+    said = []
+    for private in (True, False):
+        api = HfApi(endpoint=hub.endpoint, token=hub.token)
+        api.delete_repo(REPO_ID, repo_type="dataset", missing_ok=True)
+        api.create_repo(REPO_ID, repo_type="dataset", private=private)
+        with pushing(store, study, tmp_path / "pushed", hub.token, hub.endpoint):
+            pass
+        said.append(capfd.readouterr().err.count(f"annotation: warning: ratings_dataset {REPO_ID} is public; "))
+    assert said == [0, 1]
 
 
 def test_nothing_is_pushed_before_anybody_rates(hub: LocalHub, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from huggingface_hub import HfApi, hf_hub_download
+from raw_page import RawPage
 from running_space import OWNER_CODE, Running, free_port, running_space, serve, stop, write_study
 from small_studies import SCORES, small_study
 
@@ -160,6 +161,42 @@ def test_the_hub_gets_the_ratings_by_schedule(client: Client, space: Running, hu
     while _pushed(hub, REPO_ID) != _rows(space):
         assert time.monotonic() < deadline
         time.sleep(0.5)
+
+
+def _page_of(space: Running, entered: str) -> RawPage:
+    page = RawPage(space.url)
+    page.fill(name=entered)
+    page.press("begin")
+    return page
+
+
+def _save(page: RawPage, times: int = 1) -> None:
+    page.fill(**SCORES)
+    page.press("submit", times)
+
+
+def test_save_pressed_twice_is_one_rating(space: Running) -> None:
+    page, before = _page_of(space, "Presses twice"), len(_rows(space))
+    for saved in (1, 2):
+        _save(page, times=2)
+        assert len(_rows(space)) == before + saved
+        assert f"{saved + 1} of 5" in page.holds("top")
+
+
+def test_a_tab_of_the_last_batch_goes_on_in_this_one(client: Client, space: Running) -> None:
+    code = client.predict("Two tabs", api_name="/start")["code"]
+    page = _page_of(space, code)
+    for _ in range(4):
+        _save(page)
+    other = _page_of(space, code)
+    assert "5 of 5" in other.holds("top")
+    _save(page)
+    page.press("another", times=2)
+    assert "1 of 5" in page.holds("top")
+    assert page.holds("note") == ""
+    for press in (lambda: _save(other), lambda: other.press("back")):
+        press()
+        assert "1 of 5" in other.holds("top")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "key.json", "../key.json", "study/study.json"])
@@ -343,8 +380,34 @@ def test_a_rater_who_reloads_is_where_they_were(open_page: Callable[..., Any]) -
 
 
 @pytest.mark.browser
+def test_save_held_or_clicked_twice_leaves_the_next_text_alone(open_page: Callable[..., Any], space: Running) -> None:
+    page = open_page()
+    _begin(page, "Twice")
+    before = len(_rows(space))
+    for key in ("3", "2", "1"):
+        page.keyboard.press(key)
+    for _ in range(8):  # without an "up" between, these are repeats
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    _at(page, 2)
+    for key in ("3", "2", "1"):
+        page.keyboard.press(key)
+    page.dblclick("#an-submit")
+    _at(page, 3)
+    page.keyboard.press("2")
+    page.wait_for_timeout(1500)  # for an answer that nobody asked for
+    assert _chosen(page) == ["2"]
+    assert page.query_selector(".an-message") is None
+    assert len(_rows(space)) == before + 2
+
+
+@pytest.mark.browser
 def test_a_name_that_is_taken_is_told_and_nothing_is_lost(open_page: Callable[..., Any]) -> None:
-    _begin(open_page(), "Taken")
+    first = open_page()
+    _begin(first, "Taken")
+    for key in ("1", "1", "1", "Enter"):
+        first.keyboard.press(key)
+    _at(first, 2)
     page = open_page()
     page.fill("#an-name textarea", "taken")
     page.click("#an-begin")

@@ -11,6 +11,7 @@ from lemonpress.errors import UserError
 from lemonpress.evaluation.benchmark import Benchmark
 from lemonpress.evaluation.benchmarks import open_benchmark
 from lemonpress.evaluation.llm_judge import read_predictions
+from lemonpress.evaluation.ratings import one_line
 from lemonpress.evaluation.systems import open_system
 from lemonpress.output import check_folder, whole_folder
 from lemonpress.recipes.annotation import Annotation, PredictionsTable, RatedSystem
@@ -45,23 +46,24 @@ def check_output(folder: Path) -> None:
 def make(recipe: Annotation) -> tuple[Study, Key]:
     """Draw the items of a study.
 
-    Equal texts of several systems for one source are one item, which is rated once and counts for all of them.
+    Equal texts of several systems for one source are one item, which is rated once and counts for all of them. The
+    seed draws the sources. Numbers of systems are drawn without one: who has the seed must not learn who wrote what.
 
     Raises:
         UserError: A benchmark or file cannot be read, a system lacks a text, or there are too few sources.
     """
     benchmark = open_benchmark(recipe.benchmark)
-    distinct = list(dict.fromkeys(benchmark.sources))
+    distinct = list(dict.fromkeys(map(one_line, benchmark.sources)))
     if len(distinct) < recipe.sources:
         raise UserError(f"sources: {recipe.sources} are wanted, {benchmark.name} has {len(distinct)}; ask for fewer")
     texts = {name: _texts(name, settings, benchmark) for name, settings in recipe.systems.items()}
-    generator = np.random.default_rng(recipe.seed)
-    chosen = [distinct[place] for place in generator.permutation(len(distinct))[: recipe.sources]]
-    arms = dict(zip(texts, generator.permutation(len(texts)).tolist(), strict=True))
+    order = np.random.default_rng(recipe.seed).permutation(len(distinct))
+    chosen = [distinct[place] for place in order[: recipe.sources]]
+    arms = dict(zip(texts, np.random.default_rng().permutation(len(texts)).tolist(), strict=True))
     wrote: dict[tuple[str, str], list[str]] = {}
     for source in chosen:
         for system, written in texts.items():
-            text = written.get(source.strip())
+            text = written.get(source)
             if text is None:
                 raise UserError(
                     f"system {system}: wrote nothing for the source {source!r:.80}; give it a row for each"
@@ -121,8 +123,8 @@ def _tabled(name: str, settings: PredictionsTable) -> Mapping[str, str]:
 
 
 def _first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The first text of each source, blanks joined: candidates that differ in nothing else are equal."""
+    """The first text of each source, both as they are rated."""
     texts: dict[str, str] = {}
     for source, text in pairs:
-        texts.setdefault(source.strip(), " ".join(text.split()))
+        texts.setdefault(one_line(source), one_line(text))
     return texts

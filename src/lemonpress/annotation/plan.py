@@ -31,8 +31,8 @@ def plan(
     Sources with the fewest raters come first, those that have enough of them last. The batch falls into as many
     parts as there are systems; a source comes at most once in a part, and as a Latin square has it, each system
     comes equally often in each part, up to one (where all systems wrote different texts). Neighbours never share a
-    source unless one source has more than half of the batch. Repeats are items of the first half, shown again at
-    least half a batch later.
+    source unless one source has more than half of the batch, as in a last batch of one source. Repeats are items of
+    the first half, shown again at least half a batch later.
 
     Args:
         study: What there is to rate.

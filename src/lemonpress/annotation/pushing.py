@@ -1,6 +1,7 @@
 """Ratings into a Hub dataset, every few minutes."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -41,8 +42,9 @@ def pushing(
 ) -> "AbstractContextManager[None]":
     """Push the ratings to the study's dataset while the block runs, and a last time when it ends.
 
-    Each store has a file of its own there, so that several Spaces can push to one dataset. A push that fails is
-    logged, and the next one has its ratings too. A dataset that does not exist is made, private.
+    Each store has a file of its own there, so that several Spaces can push to one dataset. A push that fails, the last
+    one too, is a line on stderr that names the store's file; the next one has its ratings too. A dataset that does not
+    exist is made, private; one that is there stays as it is, and is warned about where it is public.
 
     Args:
         store: Whose ratings.
@@ -75,14 +77,20 @@ def _pushing(store: Store, study: Study, repo_id: str, folder: Path, api: "HfApi
 
     class Scheduler(CommitScheduler):
         def push_to_hub(self) -> "CommitInfo | None":
-            rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in store.rows())
-            if rows and (not file.is_file() or file.read_bytes() != rows.encode()):
-                write_whole(file, rows)
-            return super().push_to_hub() if rows else None
+            try:
+                rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in store.rows())
+                if rows and (not file.is_file() or file.read_bytes() != rows.encode()):
+                    write_whole(file, rows)
+                return super().push_to_hub() if rows else None
+            except Exception as error:  # whatever it is, raters go on, and the store has all they said
+                _say(f"{repo_id} did not get the last ratings ({type(error).__name__}); all are in {store.file}")
+                return None
 
     settings: dict[str, Any] = {"every": study.every, "private": True, "ignore_patterns": ".*"}
     try:
         scheduler = Scheduler(repo_id=repo_id, repo_type="dataset", folder_path=folder, hf_api=api, **settings)
+        if not api.dataset_info(repo_id).private:
+            _say(f"warning: ratings_dataset {repo_id} is public; make it private if raters were told that it is")
     except HFValidationError:
         raise UserError(f"ratings_dataset {repo_id}: is no Hub id; write OWNER/NAME") from None
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
@@ -91,3 +99,7 @@ def _pushing(store: Store, study: Study, repo_id: str, folder: Path, api: "HfApi
         ) from None
     with scheduler:
         yield
+
+
+def _say(line: str) -> None:
+    print(f"annotation: {line}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ LEASE = 3600.0
 
 _WAIT = 60.0  # seconds for another process that writes
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CODE = re.compile(rf"[{_LETTERS}]{{5}}-?[{_LETTERS}]{{5}}")
+_CODE = re.compile(rf"(?=.*\d)[{_LETTERS}]{{5}}-?[{_LETTERS}]{{5}}")  # a digit, which names such as Bernadette lack
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -130,6 +130,11 @@ class Store:
         self._salt = bytes.fromhex(facts["salt"])
 
     @property
+    def file(self) -> Path:
+        """Where the ratings are."""
+        return self._file
+
+    @property
     def name(self) -> str:
         """What tells this store from others of the same study: 12 hexadecimal digits."""
         return self._hash("store", "")
@@ -140,6 +145,9 @@ class Store:
 
     def enter(self, entered: object) -> str:
         """Begin as a new rater, or come back.
+
+        A name that has rated nothing so far may begin again, with a new code in place of the old one: the answer that
+        had the old code may have been lost on its way.
 
         Args:
             entered: Any name, up to `MAX_NAME` characters, or the code that was handed out.
@@ -158,15 +166,16 @@ class Store:
             with self._open() as database:
                 self._rater(database, code)
             return _shown(code)
-        code = "".join(secrets.choice(_LETTERS) for _ in range(10))
-        row = (self._hash("rater", code), self._hash("name", name.casefold()), _now(), time.time())
+        code = _new_code()
+        row = (
+            self._hash("rater", code),
+            self._hash("name", name.casefold()),
+            _now().isoformat(timespec="microseconds"),
+            time.time(),
+        )
         with self._change() as database:
-            try:
-                database.execute("INSERT INTO raters VALUES (?, ?, ?, ?)", row)
-            except sqlite3.IntegrityError:
-                raise UserError(
-                    "Someone has begun under this name. If it was you, enter your code; else take another name."
-                ) from None
+            self._free(database, row[1])
+            database.execute("INSERT INTO raters VALUES (?, ?, ?, ?)", row)
             self._draw(database, row[0])
         return _shown(code)
 
@@ -187,17 +196,15 @@ class Store:
         return Progress(done, total, rated, had < len(self._study.items))
 
     def another(self, code: str) -> bool:
-        """Give a rater who has rated all of the batch another one; whether there was one to give.
+        """Give a rater who has rated all of the batch another one; whether there are texts to rate.
 
         Raises:
-            UserError: Nobody has this code, or the batch is not rated to its end.
+            UserError: Nobody has this code.
         """
         with self._change() as database:
             rater = self._rater(database, code)
             _, total, done = self._batch(database, rater)
-            if done < total:
-                raise UserError(f"There are {total - done} texts left to rate in this batch.")
-            return self._draw(database, rater)
+            return done < total or self._draw(database, rater)
 
     def next(self, code: str) -> Shown | None:
         """The first text of the batch that is not rated; None when all are.
@@ -215,10 +222,27 @@ class Store:
         """
         return self._show(code, "place = ?", (place,))
 
+    def place(self, code: str, showing: object) -> int | None:
+        """The place of a text in the batch; None where it is of an earlier batch, or of nobody's.
+
+        Args:
+            code: Of the rater.
+            showing: As `Shown` has it.
+
+        Raises:
+            UserError: Nobody has this code.
+        """
+        with self._open() as database:
+            rater = self._rater(database, code)
+            batch, _, _ = self._batch(database, rater)
+            of_batch = "SELECT showing, place FROM showings WHERE rater = ? AND batch = ?"
+            return dict(database.execute(of_batch, (rater, batch))).get(showing)
+
     def rate(self, code: str, showing: object, scores: object) -> None:
         """Keep what a rater says of a text; it is on the disk when this returns.
 
-        What is said later takes the place of what was said before, which is kept too.
+        What is said later takes the place of what was said before, which is kept too. Times only grow, also where the
+        clock was set back: what was said last has the last time.
 
         Args:
             code: Of the rater.
@@ -241,7 +265,7 @@ class Store:
             said = json.dumps(checked)
             last = "SELECT scores FROM ratings WHERE showing = ? ORDER BY rating DESC LIMIT 1"
             if database.execute(last, (showing,)).fetchone() != (said,):
-                row = (showing, said, _now())
+                row = (showing, said, self._later(database))
                 database.execute("INSERT INTO ratings (showing, scores, at) VALUES (?, ?, ?)", row)
             database.execute("UPDATE raters SET active = ? WHERE rater = ?", (time.time(), rater))
 
@@ -285,6 +309,30 @@ class Store:
         showing, place, item, scores = found
         return Shown(showing, place, total, self._study.by_id[item], None if scores is None else json.loads(scores))
 
+    def _later(self, database: sqlite3.Connection) -> str:
+        """Now, or just after the last rating where the clock says less."""
+        last = database.execute("SELECT at FROM ratings ORDER BY rating DESC LIMIT 1").fetchone()
+        now = _now()
+        if last is not None:
+            now = max(now, datetime.fromisoformat(last[0]) + timedelta(microseconds=1))
+        return now.isoformat(timespec="microseconds")
+
+    def _free(self, database: sqlite3.Connection, name: str) -> None:
+        """Make a name free whose rater has rated nothing; refuse one whose rater has."""
+        found = database.execute(
+            "SELECT rater, EXISTS (SELECT 1 FROM ratings JOIN showings USING (showing) WHERE rater = raters.rater) "
+            "FROM raters WHERE name = ?",
+            (name,),
+        ).fetchone()
+        if found is None:
+            return
+        if found[1]:
+            raise UserError(
+                "Someone has begun under this name. If it was you, enter your code; else take another name."
+            )
+        database.execute("DELETE FROM showings WHERE rater = ?", found[:1])
+        database.execute("DELETE FROM raters WHERE rater = ?", found[:1])
+
     def _draw(self, database: sqlite3.Connection, rater: str) -> bool:
         """Plan and hold a rater's next batch, while nobody else writes."""
         counts = dict(database.execute(_COUNTS, (time.time() - LEASE,)))
@@ -309,7 +357,8 @@ class Store:
         return found
 
     def _rater(self, database: sqlite3.Connection, code: str) -> str:
-        rater = self._hash("rater", code.strip().upper().replace("-", "")) if isinstance(code, str) else ""
+        known = isinstance(code, str) and code.isprintable()  # half a character has no hash
+        rater = self._hash("rater", code.strip().upper().replace("-", "")) if known else ""
         if database.execute("SELECT 1 FROM raters WHERE rater = ?", (rater,)).fetchone() is None:
             raise UserError("No rater has this code. Check it, or enter a name to begin.")
         return rater
@@ -344,5 +393,13 @@ def _shown(code: str) -> str:
     return f"{code[:5]}-{code[5:]}"
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _new_code() -> str:
+    """Ten letters and digits that are taken for a code, and for no name."""
+    while True:
+        code = "".join(secrets.choice(_LETTERS) for _ in range(10))
+        if _CODE.fullmatch(code):
+            return code
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -14,6 +14,7 @@ import numpy as np
 
 from lemonpress.asking.chat import Chat
 from lemonpress.errors import UserError
+from lemonpress.evaluation.ratings import one_line
 from lemonpress.output import write_whole
 from lemonpress.reading import column_text
 from lemonpress.recipes import Task, digest
@@ -33,7 +34,7 @@ _AGAIN = "\n\nYour last answer was not in the format. {form}"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a system wrote for a source."""
+    """What a system wrote for a source, both as they are rated (`one_line`)."""
 
     system: str
     source: str
@@ -68,7 +69,8 @@ def read_predictions(
     found = []
     for place, row in opened.rows:
         here = f"{where}: {opened.name}, {place}"
-        one = Prediction(*(column_text(row.get(name), name, here) for name in ("system", "source", "candidate")))
+        system, *texts = (column_text(row.get(name), name, here) for name in ("system", "source", "candidate"))
+        one = Prediction(system, *map(one_line, texts))
         for name, text in (("system", one.system), ("source", one.source)):
             if not text:
                 raise UserError(f"{here}: {name} is blank; fill it in or remove the row")

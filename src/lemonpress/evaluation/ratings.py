@@ -22,6 +22,11 @@ CRITERIA: Mapping[Task, tuple[str, ...]] = {
 """What is rated, in the order of the tables (sections 4.2 and 4.4, Appendix D)."""
 
 
+def one_line(text: str) -> str:
+    """A source or candidate as it is rated, by people and by models: texts that differ in blanks alone are one."""
+    return " ".join(text.split())
+
+
 @dataclass(frozen=True)
 class Rating:
     """One rater's verdict on one rewriting, which is rated without knowing who wrote it.
