@@ -92,6 +92,8 @@
       question.setAttribute("role", "radiogroup");
       question.setAttribute("aria-label", question.querySelector("[data-testid=block-info]").innerText);
     }
+    touched = false;
+    aim(all[0], { preventScroll: true });
     settle(now, 20);
     window.scrollTo({ top: 0 });
   }).observe(document, { childList: true, subtree: true });
