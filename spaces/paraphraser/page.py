@@ -121,13 +121,14 @@ def legend(said: Mapping[str, str]) -> str:
     return f'<details class="lp-legend"><summary>What the scores mean</summary><dl>{rows}</dl></details>'
 
 
-def rejected(candidates: Sequence[Candidate], source: str, n: int) -> str:
-    """Rejected candidates, folded away."""
+def rejected(candidates: Sequence[Candidate], source: str, n: int, alone: bool) -> str:
+    """Rejected candidates, folded away unless there is nothing else to see."""
     if not candidates:
         return ""
     noun = "candidate" if len(candidates) == 1 else "candidates"
     return (
-        f'<details class="lp-rejected"><summary>Show {len(candidates)} rejected {noun}</summary>'
+        f'<details class="lp-rejected"{" open" if alone else ""}>'
+        f"<summary>Show {len(candidates)} rejected {noun}</summary>"
         f"{cards(candidates, source, n)}</details>"
     )
 
@@ -148,7 +149,7 @@ def _sentence(result: Sentence, n: int, number: int, total: int) -> str:
     parts = [
         f'<h3 class="lp-label">{label}</h3><p class="lp-source">{escape(result.source)}</p>',
         cards(kept, result.source, n) if kept else nothing_kept(result),
-        rejected(dropped, result.source, n),
+        rejected(dropped, result.source, n, alone=not kept),
     ]
     left_out = _left_out(result)
     if left_out:

@@ -37,7 +37,7 @@ def _column(pinned: Pinned, results: Sequence[Sentence], n: int) -> str:
     kept = [candidate for candidate in result.candidates if candidate.kept]
     dropped = [candidate for candidate in result.candidates if not candidate.kept]
     body = cards(kept, result.source, n) if kept else nothing_kept(result)
-    return f'<div class="lp-column">{head}{body}{rejected(dropped, result.source, n)}</div>'
+    return f'<div class="lp-column">{head}{body}{rejected(dropped, result.source, n, alone=not kept)}</div>'
 
 
 def _table(sides: Sequence[tuple[Pinned, Sequence[Sentence]]]) -> str:

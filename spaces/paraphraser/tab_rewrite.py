@@ -17,9 +17,9 @@ from syntax import EXEMPLARS, TEMPLATE_LEVELS
 N, TEMPERATURE = 5, 0.7
 TASKS: dict[StudentTask, str] = {"paraphrase": "Paraphrase", "control": "Follow a syntax", "summary": "Summarise"}
 EXAMPLES: tuple[tuple[str, StudentTask], ...] = (
-    ("The museum will stay closed until the end of March while workers repair its roof.", "paraphrase"),
-    ("Heavy snow delayed dozens of trains between the two cities on Tuesday morning. Most of them ran again by "
-     "noon.", "paraphrase"),
+    ("Two firefighters were injured when the roof collapsed.", "paraphrase"),
+    ("After the storm, volunteers cleared fallen trees from the road. Most of the trains ran again by noon.",
+     "paraphrase"),
     ("The council closed the old bridge for six weeks.", "control"),
     ("The town council, which met late into the night on Thursday, voted to plant 400 trees along the main road "
      "after residents complained about the heat in summer.", "summary"),

@@ -58,8 +58,7 @@ def test_a_visitor_rewrites_compares_and_explores(
     assert f"{REPO_ID} v1.0.0" in " ".join(page.inner_text("#lp-pinned").split())
     rewrite(page, TEXT, "Summarise")
     assert TEXT in page.inner_text(".lp-source")
-    for toggle in page.query_selector_all(".lp-rejected summary"):
-        toggle.click()
+    page.eval_on_selector_all(".lp-rejected", "all => all.forEach((one) => { one.open = true; })")
     cards = [card.inner_text() for card in page.query_selector_all("#lp-answer .lp-card")]
     assert cards
     assert all("Compression" in card and ("Kept" in card or "Rejected" in card) for card in cards)
@@ -123,8 +122,7 @@ def test_an_example_is_answered_at_a_click(open_page: Open) -> None:
 def test_a_candidate_is_copied(open_page: Open) -> None:
     page = open_page(1280, "light")
     rewrite(page, TEXT)
-    for toggle in page.query_selector_all(".lp-rejected summary"):
-        toggle.click()
+    page.eval_on_selector_all(".lp-rejected", "all => all.forEach((one) => { one.open = true; })")
     card = page.locator("#lp-answer .lp-card").first
     card.get_by_role("button", name="Copy").click()
     card.get_by_role("button", name="Copied").wait_for()
