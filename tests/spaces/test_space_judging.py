@@ -128,7 +128,7 @@ def test_everything_shown_is_escaped() -> None:
     seen = _Seen(page.answer([PANEL.judge(HOSTILE, texts)], 3) + page.message("<i>no</i>") + page.status("<i>no</i>"))
     own = {"section", "p", "span", "ol", "li", "b", "i", "mark", "details", "summary", "dl", "dt", "dd", "div", "h3"}
     assert seen.tags <= own | {"button"}
-    assert seen.attributes <= {"class", "title", "aria-label", "aria-hidden", "type", "data-copy"}
+    assert seen.attributes <= {"class", "title", "aria-label", "aria-hidden", "type", "data-copy", "open"}
     for text in (HOSTILE, "<b onclick=alert(3)>No 5</b>", "<svg/onload=x>", "<i>no</i>"):
         assert text in seen.text
 
