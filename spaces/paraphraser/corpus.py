@@ -141,6 +141,9 @@ def load(name: Named, endpoint: str | None = None) -> Corpus:
         UserError: There is no such release, or it lists no Parquet files.
     """
     folder = snapshot(name.repo_id, name.version, endpoint, "dataset", _FILES)
+    for file in ("README.md", "provenance.json"):
+        if not (folder / file).is_file():
+            raise UserError(f"{name}: has no {file}, which every release of Lemonpress has; choose another release")
     card = front_matter((folder / "README.md").read_text(encoding="utf-8", errors="replace"))
     configs = read_configs(card)
     chosen = default_config(configs)

@@ -196,7 +196,10 @@ def pin(name: Named, endpoint: str | None = None) -> Pinned:
     Raises:
         UserError: There is no such release.
     """
-    folder = snapshot(name.repo_id, name.version, endpoint)
+    return _pinned(name, snapshot(name.repo_id, name.version, endpoint))
+
+
+def _pinned(name: Named, folder: Path) -> Pinned:
     with _loading:
         return Pinned(name, folder.name, Student.load(folder))
 
@@ -225,7 +228,7 @@ def load(
     for corpus in _recipe(folder, name.repo_id).corpora.values():
         if corpus.task not in panels:
             panels[corpus.task] = panel(corpus.task, corpus.critics)
-    pinned = pin(name, endpoint)
+    pinned = _pinned(name, folder)
     wrap = (lambda function: function) if on_gpu is None else on_gpu
     return Rewriter(pinned, panels, find_syntax(pinned.student.contract), wrap), folder
 

@@ -42,12 +42,18 @@ def build_wheel(folder: Path) -> Path:
 
 def _check_sources() -> None:
     """Refuse links, and in a checkout what git does not know: a source archive has neither."""
-    files = (file for top in _PACKED for file in (_ROOT / top).rglob("*"))
-    strange = [str(file.relative_to(_ROOT)) for file in files if file.is_symlink()]
+    found = {
+        file.relative_to(_ROOT).as_posix(): file.is_symlink()
+        for top in _PACKED
+        for file in (_ROOT / top).rglob("*")
+        if file.is_symlink() or (file.is_file() and "__pycache__" not in file.parts)
+    }
+    strange = [path for path, is_link in found.items() if is_link]
     if (_ROOT / ".git").exists():
-        command = ["git", "ls-files", "--others", "--", *_PACKED]
-        listed = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False).stdout
-        strange += [path for path in listed.splitlines() if "__pycache__" not in path]
+        import pygit2
+
+        known = {entry.path for entry in pygit2.Repository(str(_ROOT)).index}
+        strange += sorted(found.keys() - known)
     if strange:
         raise UserError(f"{strange[0]}: would be published in the library's wheel; remove it or commit it as a file")
 

@@ -133,6 +133,19 @@ def test_of_a_study_what_raters_may_see_is_deployed_alone(
     assert not list(found.rglob("key.json"))
 
 
+def test_a_space_that_was_not_deployed_is_one_line(
+    to: Destination, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text("---\nsdk: gradio\n---\n# By hand\n")
+    (tmp_path / "app.py").write_text("")
+    monkeypatch.setenv("HF_TOKEN", str(to.token))
+    options = ["--type", "space", "--version", "1.0.0", "--hub", to.endpoint]
+    assert main(["release", str(tmp_path), "lemonpress/by-hand", *options]) == 0
+    port = ["--port", str(free_port())]
+    assert main(["space", "lemonpress/by-hand@v1.0.0", "--hub", to.endpoint, *port]) != 0
+    assert "lemonpress/by-hand@v1.0.0: has no start.py" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["stray", "link"])
 def test_what_is_not_ours_is_not_packed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top = tmp_path / "checkout"

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import re
 import secrets
 import sqlite3
 import threading
@@ -15,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lemonpress.annotation.codes import bare, is_code, new_code, shown
 from lemonpress.annotation.plan import plan
 from lemonpress.annotation.study import Item, Study
 from lemonpress.errors import UserError
@@ -29,8 +29,6 @@ LEASE = 3600.0
 """Seconds after a rater's last step for which the rest of the batch is held for them."""
 
 _WAIT = 60.0  # seconds for another process that writes
-_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CODE = re.compile(rf"(?=.*\d)[{_LETTERS}]{{5}}-?[{_LETTERS}]{{5}}")  # a digit, which names such as Bernadette lack
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -161,12 +159,11 @@ class Store:
         name = " ".join(entered.split()) if isinstance(entered, str) else ""
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise UserError(f"Please enter a name or a code of up to {MAX_NAME} characters.")
-        code = name.upper().replace("-", "")
-        if _CODE.fullmatch(name.upper()):
+        if is_code(name):
             with self._open() as database:
-                self._rater(database, code)
-            return _shown(code)
-        code = _new_code()
+                self._rater(database, name)
+            return shown(bare(name))
+        code = new_code()
         row = (
             self._hash("rater", code),
             self._hash("name", name.casefold()),
@@ -177,7 +174,7 @@ class Store:
             self._free(database, row[1])
             database.execute("INSERT INTO raters VALUES (?, ?, ?, ?)", row)
             self._draw(database, row[0])
-        return _shown(code)
+        return shown(code)
 
     def progress(self, code: str) -> Progress:
         """How far a rater is.
@@ -358,7 +355,7 @@ class Store:
 
     def _rater(self, database: sqlite3.Connection, code: str) -> str:
         known = isinstance(code, str) and code.isprintable()  # half a character has no hash
-        rater = self._hash("rater", code.strip().upper().replace("-", "")) if known else ""
+        rater = self._hash("rater", bare(code)) if known else ""
         if database.execute("SELECT 1 FROM raters WHERE rater = ?", (rater,)).fetchone() is None:
             raise UserError("No rater has this code. Check it, or enter a name to begin.")
         return rater
@@ -387,18 +384,6 @@ class Store:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
-
-
-def _shown(code: str) -> str:
-    return f"{code[:5]}-{code[5:]}"
-
-
-def _new_code() -> str:
-    """Ten letters and digits that are taken for a code, and for no name."""
-    while True:
-        code = "".join(secrets.choice(_LETTERS) for _ in range(10))
-        if _CODE.fullmatch(code):
-            return code
 
 
 def _now() -> datetime:

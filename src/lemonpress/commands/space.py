@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Become the app: one process, which the terminal's signals reach.
 
     Raises:
-        UserError: The port is no port or in use, the Hub is no address, or the local one cannot be started.
+        UserError: The port is no port or in use, the Hub is no address, the local one cannot be started, or the Space
+            cannot be run.
     """
     check_port(args.port)
     endpoint = _endpoint(args.hub)
@@ -38,13 +39,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _deployed(reference: str, endpoint: str) -> Path:
-    """What starts a deployed Space, in a snapshot of it."""
+    """What starts a deployed Space, in a snapshot of it.
+
+    Raises:
+        UserError: It names no version, the Hub has no such release, or `lemonpress deploy` did not make it.
+    """
     from lemonpress.hub.load import snapshot
 
     repo_id, _, version = reference.partition("@")
     if not version:
         raise UserError(f"{reference}: names no version; write namespace/name@v1.0.0")
-    return snapshot(repo_id, version, endpoint, "space") / "start.py"
+    app = snapshot(repo_id, version, endpoint, "space") / "start.py"
+    if not app.is_file():
+        raise UserError(f"{reference}: has no start.py, so lemonpress deploy did not make it; run its own app")
+    return app
 
 
 def check_port(port: int) -> None:
